@@ -1,3 +1,53 @@
-//! Skeleton.
+//! `cargo xtask`: the habits of the project, each one command that works on a fresh machine.
+//!
+//! This file is the table of contents: the command line and where each habit lives. What a habit does is in the
+//! module of its name; what several of them need is in [`setup`] (installing), [`hub`] (building the binary) and
+//! [`process`] (running other programs). There is no library here and nothing that the product depends on.
 
-fn main() {}
+mod bench;
+mod check;
+mod generate;
+mod hub;
+mod process;
+mod setup;
+mod tally;
+mod test;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// The habits of Fanline, a line each.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    habit: Habit,
+}
+
+#[derive(Debug, Subcommand)]
+enum Habit {
+    /// Install what this machine lacks, build the hub, run every test
+    Test(test::Test),
+    /// All that needs no running hub: fmt, clippy, deny, doc, proto, sources, generated
+    Check(check::Check),
+    /// Measure the hub against bare broadcasters: fanout, idle or latency
+    Bench(bench::Bench),
+    /// Rebuild the committed files that are generated
+    Gen,
+    /// Only install what `test` and `check` need, and say what was done
+    Setup,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let workspace = Workspace::locate()?;
+    match cli.habit {
+        Habit::Test(test) => test.run(&workspace),
+        Habit::Check(check) => check.run(&workspace),
+        Habit::Bench(bench) => bench.run(&workspace),
+        Habit::Gen => generate::write(&workspace),
+        Habit::Setup => setup::everything(&workspace),
+    }
+}

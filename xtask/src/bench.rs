@@ -1,0 +1,62 @@
+//! `cargo xtask bench`: builds the hub and the load generator, then hands over to the generator.
+//!
+//! What is measured, and against what, is described in the `fanline-bench` crate.
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    hub::{self, Profile},
+    process,
+    workspace::Workspace,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Build without link-time optimisation, for the loop of change and measure
+    #[arg(long)]
+    quick: bool,
+    /// What to measure
+    measure: Measure,
+    /// Passed on to the load generator; `bench fanout --help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Measure {
+    /// Deliveries per second and CPU per delivery, as a ratio to broadcasters that only write
+    Fanout,
+    /// Resident bytes per idle connection
+    Idle,
+    /// Publish to receipt at a fixed rate
+    Latency,
+}
+
+impl Measure {
+    fn subcommand(self) -> &'static str {
+        match self {
+            Self::Fanout => "fanout",
+            Self::Idle => "idle",
+            Self::Latency => "latency",
+        }
+    }
+}
+
+impl Bench {
+    pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
+        let profile = if self.quick {
+            Profile::Quick
+        } else {
+            Profile::Shipped
+        };
+        let hub = hub::build(workspace, profile)?;
+        let generator = hub::build_binary(workspace, profile, "fanline-bench")?;
+        let mut measure = workspace.command(generator);
+        process::run(
+            measure
+                .env("FANLINE_BIN", hub)
+                .arg(self.measure.subcommand())
+                .args(&self.args),
+        )
+    }
+}

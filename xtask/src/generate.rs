@@ -1,0 +1,60 @@
+//! `cargo xtask gen`: the committed files that the hub itself writes, and whether they are still true.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::{
+    hub::{self, Profile},
+    process,
+    workspace::Workspace,
+};
+
+/// A committed file and what it should hold.
+struct Artefact {
+    path: PathBuf,
+    text: String,
+}
+
+/// Rewrites every generated file that is no longer true.
+pub(crate) fn write(workspace: &Workspace) -> anyhow::Result<()> {
+    for artefact in artefacts(workspace)? {
+        let name = artefact.path.display();
+        if artefact.is_current() {
+            println!("{name} is current");
+        } else {
+            fs::write(&artefact.path, &artefact.text)
+                .with_context(|| format!("{name} cannot be written"))?;
+            println!("{name} is rewritten");
+        }
+    }
+    Ok(())
+}
+
+/// Fails when `write` would change anything.
+pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
+    let stale: Vec<String> = artefacts(workspace)?
+        .iter()
+        .filter(|artefact| !artefact.is_current())
+        .map(|artefact| artefact.path.display().to_string())
+        .collect();
+    if !stale.is_empty() {
+        bail!("run `cargo xtask gen` and commit: {}", stale.join(", "));
+    }
+    Ok(())
+}
+
+fn artefacts(workspace: &Workspace) -> anyhow::Result<Vec<Artefact>> {
+    let hub = hub::build(workspace, Profile::Shipped)?;
+    let defaults = process::read(workspace.command(hub).args(["config", "default"]))?;
+    Ok(vec![Artefact {
+        path: workspace.path("docs/config.toml"),
+        text: defaults,
+    }])
+}
+
+impl Artefact {
+    fn is_current(&self) -> bool {
+        fs::read_to_string(&self.path).is_ok_and(|committed| committed == self.text)
+    }
+}

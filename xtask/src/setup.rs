@@ -1,0 +1,55 @@
+//! Installing what a fresh Debian machine with Rust, Node 20 and Python 3.11 lacks.
+//!
+//! Each step looks first, says what it does, and does nothing the second time. A path in the environment
+//! (`FANLINE_CHROMIUM`, `FANLINE_PYTHON`) is taken as it is: then nothing is installed for it.
+
+mod apt;
+mod browser;
+mod cargo_tool;
+mod node;
+mod python;
+mod stamp;
+
+use std::path::PathBuf;
+
+pub(crate) use self::cargo_tool::{CARGO_DENY, CARGO_NEXTEST};
+pub(crate) use self::node::packages as node_packages;
+use crate::workspace::Workspace;
+
+/// What the end-to-end tests find in their environment, besides the hub.
+pub(crate) struct Clients {
+    python: PathBuf,
+    node_modules: PathBuf,
+    chromium: PathBuf,
+}
+
+impl Clients {
+    pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Self> {
+        Ok(Self {
+            chromium: browser::chromium(workspace)?,
+            node_modules: node::packages(workspace)?,
+            python: python::interpreter(workspace)?,
+        })
+    }
+
+    /// The variables that the test harness reads.
+    pub(crate) fn environment(&self) -> [(&'static str, &PathBuf); 3] {
+        [
+            ("FANLINE_PYTHON", &self.python),
+            ("FANLINE_NODE_MODULES", &self.node_modules),
+            ("FANLINE_CHROMIUM", &self.chromium),
+        ]
+    }
+}
+
+/// All install steps of all habits.
+pub(crate) fn everything(workspace: &Workspace) -> anyhow::Result<()> {
+    let clients = Clients::install(workspace)?;
+    CARGO_NEXTEST.install(workspace)?;
+    CARGO_DENY.install(workspace)?;
+    println!("ready:");
+    for (name, path) in clients.environment() {
+        println!("  {name}={}", path.display());
+    }
+    Ok(())
+}
