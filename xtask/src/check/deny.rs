@@ -1,6 +1,6 @@
 //! `cargo deny`, whose rules and reasons are in `deny.toml`.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use super::Outcome;
 use crate::{process, setup::CARGO_DENY, workspace::Workspace};
@@ -8,14 +8,10 @@ use crate::{process, setup::CARGO_DENY, workspace::Workspace};
 /// Bans, licences and sources: needs nothing but the lock file and the sources of the dependencies.
 pub(super) fn rules(workspace: &Workspace) -> anyhow::Result<()> {
     CARGO_DENY.install(workspace)?;
-    process::run(workspace.cargo().args([
-        "deny",
-        "--all-features",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]))
+    let mut deny = workspace.cargo();
+    deny.args(["deny", "--all-features", "check", "--hide-inclusion-graph"]);
+    process::run(deny.args(["bans", "licenses", "sources"]))
+        .context("`cargo deny check` also shows which crate brings in what is refused")
 }
 
 /// Advisories: needs a database that is fetched with git. Without it nothing is known, which is no failure of the
