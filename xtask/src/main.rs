@@ -14,13 +14,19 @@ mod tally;
 mod test;
 mod workspace;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 use crate::workspace::Workspace;
 
 /// The habits of Fanline, a line each.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", disable_help_subcommand = true)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
 struct Cli {
     #[command(subcommand)]
     habit: Habit,
@@ -40,10 +46,19 @@ enum Habit {
     Setup,
 }
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match run(Cli::parse().habit) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(habit: Habit) -> anyhow::Result<()> {
     let workspace = Workspace::locate()?;
-    match cli.habit {
+    match habit {
         Habit::Test(test) => test.run(&workspace),
         Habit::Check(check) => check.run(&workspace),
         Habit::Bench(bench) => bench.run(&workspace),

@@ -10,7 +10,7 @@ use crate::{process, workspace::Workspace};
 /// The oldest Node that the clients are written for.
 const NODE_MAJOR_MIN: u32 = 20;
 
-/// Installs exactly what the lock file names, and gives the path of `node_modules`.
+/// Installs what the lock file names, and gives the path of `node_modules`.
 pub(crate) fn packages(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let folder = workspace.node();
     let modules = folder.join("node_modules");
@@ -20,12 +20,17 @@ pub(crate) fn packages(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     }
     require_node(workspace)?;
     println!("installing the npm packages of {}", folder.display());
-    process::run(
-        workspace
-            .command("npm")
-            .args(["ci", "--no-audit", "--no-fund"])
-            .current_dir(&folder),
-    )?;
+    // Not `npm ci`: it refuses a lock file without the builds of `buf` for other systems, and a
+    // registry that serves only our own systems cannot lock those. The lock file still decides.
+    let mut npm = workspace.command("npm");
+    npm.args([
+        "install",
+        "--no-save",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+    ]);
+    process::run(npm.current_dir(&folder))?;
     stamp.set()?;
     Ok(modules)
 }
