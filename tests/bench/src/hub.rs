@@ -1,0 +1,201 @@
+//! The hub under test: the real `fanline` binary in a process of its own, with the memory broker, throw-away credentials and
+//! the limits on connections out of the way (all members of a bench share one address and one user).
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use aws_lc_rs::digest;
+use jsonwebtoken::{EncodingKey, Header, get_current_timestamp};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::cores::Cores;
+
+const API_KEY: &str = "fanline-bench-publisher";
+const TOKEN_SECRET: &str = "a secret of the bench, which guards nothing";
+const TOKEN_LIFETIME_SECONDS: u64 = 3600;
+const START_DEADLINE: Duration = Duration::from_secs(20);
+const READINESS_INTERVAL: Duration = Duration::from_millis(50);
+const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A running hub, killed when dropped: draining would only be waited for.
+pub(crate) struct Hub {
+    child: Child,
+    listeners: Listeners,
+    pub(crate) token: String,
+    _folder: TempDir,
+}
+
+#[derive(Clone, Copy)]
+struct Listeners {
+    public: SocketAddr,
+    grpc: SocketAddr,
+    ops: SocketAddr,
+}
+
+impl Hub {
+    pub(crate) fn start(cores: Cores, binary: &Path) -> Result<Self> {
+        let listeners = Listeners::free()?;
+        let folder = tempfile::tempdir()?;
+        let config = folder.path().join("fanline.toml");
+        std::fs::write(&config, configuration(listeners))?;
+        let child = cores
+            .on_server_core(binary)
+            .args(["serve", "--config"])
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| format!("starting {}", binary.display()))?;
+        let mut hub = Self {
+            child,
+            listeners,
+            token: token()?,
+            _folder: folder,
+        };
+        hub.wait_until_ready(binary)?;
+        Ok(hub)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn public(&self) -> SocketAddr {
+        self.listeners.public
+    }
+
+    pub(crate) fn grpc(&self) -> SocketAddr {
+        self.listeners.grpc
+    }
+
+    pub(crate) fn api_key(&self) -> &'static str {
+        API_KEY
+    }
+
+    fn wait_until_ready(&mut self, binary: &Path) -> Result<()> {
+        let deadline = Instant::now() + START_DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!(
+                    "{} ended with {status} instead of serving",
+                    binary.display()
+                );
+            }
+            // Refused while the hub is not listening yet: any failure only means to ask again.
+            if is_ready(self.listeners.ops).unwrap_or(false) {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "{} is not ready after {START_DEADLINE:?}",
+                binary.display()
+            );
+            std::thread::sleep(READINESS_INTERVAL);
+        }
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // It may have ended already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Listeners {
+    /// Three free ports, held together until all are known so that they differ.
+    fn free() -> Result<Self> {
+        let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let (public, grpc, ops) = (bind()?, bind()?, bind()?);
+        Ok(Self {
+            public: public.local_addr()?,
+            grpc: grpc.local_addr()?,
+            ops: ops.local_addr()?,
+        })
+    }
+}
+
+fn configuration(Listeners { public, grpc, ops }: Listeners) -> String {
+    let api_key_hash: String = digest::digest(&digest::SHA256, API_KEY.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!(
+        r#"
+[public]
+listen = "{public}"
+
+[grpc]
+listen = "{grpc}"
+
+[ops]
+listen = "{ops}"
+
+[broker]
+kind = "memory"
+
+[tokens]
+issuer = "fanline-bench"
+audience = "fanline"
+
+[[tokens.keys]]
+kid = "bench"
+algorithm = "HS256"
+secret = "{TOKEN_SECRET}"
+use = "client"
+
+[[api_keys]]
+name = "bench"
+hash = "sha256:{api_key_hash}"
+scopes = ["publish"]
+channels = ["bench:*"]
+
+[namespaces.bench]
+history_size = 1000
+
+[limits]
+connections_per_user = 1000000
+connections_per_ip = 1000000
+connect_rate_per_ip = 1000000
+connect_burst_per_ip = 1000000
+
+[telemetry]
+log = "warn"
+"#
+    )
+}
+
+fn token() -> Result<String> {
+    let header = Header {
+        kid: Some("bench".to_owned()),
+        ..Header::default()
+    };
+    let claims = json!({
+        "iss": "fanline-bench",
+        "aud": "fanline",
+        "sub": "bench",
+        "exp": get_current_timestamp() + TOKEN_LIFETIME_SECONDS,
+        "channels": {"subscribe": ["bench:*"]},
+    });
+    let key = EncodingKey::from_secret(TOKEN_SECRET.as_bytes());
+    jsonwebtoken::encode(&header, &claims, &key).context("minting the members' token")
+}
+
+fn is_ready(ops: SocketAddr) -> Result<bool> {
+    let mut socket = TcpStream::connect(ops)?;
+    socket.set_read_timeout(Some(READINESS_TIMEOUT))?;
+    write!(
+        socket,
+        "GET /readyz HTTP/1.1\r\nhost: {ops}\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut status = [0; "HTTP/1.1 200".len()];
+    socket.read_exact(&mut status)?;
+    Ok(&status == b"HTTP/1.1 200")
+}
