@@ -1,0 +1,410 @@
+//! Everything that one connection follows: its subscriptions, and the loop that reads them.
+//!
+//! A subscription is a cursor, not a queue. [`Feed::poll_deliver`] goes through the ready list and copies entries
+//! from the logs to an [`Outlet`] for as long as that has room; whoever is slow simply asks later and costs no
+//! memory. A cursor that fell off its log reads a page of history instead, through the same
+//! [`step_over`](crate::catchup::step_over) as everybody.
+
+use crate::broker::{HistoryPage, PresenceChange};
+use crate::catchup::{Gap, Progress, Recovery, Resumption, Rules, Start, Step, resume, step_over};
+use crate::channel::ChannelName;
+use crate::event::Event;
+use crate::hub::Hub;
+use crate::ids::ConnectionId;
+use crate::inbox::{Inbox, Listener};
+use crate::log::Read;
+use crate::log_table::Lease;
+use crate::ring::{Entry, Place};
+use crate::{Position, Refusal};
+use slab::Slab;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+/// Where a feed puts what it reads.
+pub trait Outlet {
+    /// The next event of a channel.
+    fn event(&mut self, event: &Arc<Event>);
+    /// Events of a channel are lost for good.
+    fn gap(&mut self, channel: &ChannelName, gap: Gap);
+    /// A member joined or left.
+    fn presence(&mut self, change: &Arc<PresenceChange>);
+    /// Whether it wants no more for now. Asked after each item; a page of history is taken as a whole.
+    fn is_full(&self) -> bool;
+}
+
+/// The subscriptions of one connection. Dropping it ends them all.
+#[derive(Debug)]
+pub struct Feed {
+    hub: Hub,
+    connection: Option<ConnectionId>,
+    inbox: Arc<Inbox>,
+    subscriptions: Slab<Subscription>,
+    /// Slots with news, in the order in which they are served.
+    ready: VecDeque<u32>,
+    /// Slots that wait for their turn to read history: one page at a time, paced by the outlet.
+    behind: VecDeque<u32>,
+    reading: Option<Reading>,
+}
+
+/// A page of history under way to a subscription.
+struct Reading {
+    slot: u32,
+    page: Pin<Box<dyn Future<Output = HistoryPage> + Send>>,
+}
+
+/// A channel that is open for reading, on its way into a feed.
+#[derive(Debug)]
+pub struct Opened {
+    lease: Lease,
+    resumption: Resumption,
+}
+
+/// The answer to a join: where the stream starts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Joined {
+    /// The first event that follows is the next after this.
+    pub position: Position,
+    /// Present when a position was asked for.
+    pub recovery: Option<Recovery>,
+}
+
+#[derive(Debug)]
+struct Subscription {
+    lease: Lease,
+    listener: Arc<Listener>,
+    listener_key: usize,
+    /// The last position that was delivered, or skipped on purpose.
+    cursor: Position,
+    /// Where that is in the log, unless the cursor is off it.
+    place: Option<Place>,
+    /// On the list of those that read history: whatever wakes it meanwhile, it goes on there.
+    catching_up: bool,
+}
+
+enum Advance {
+    CaughtUp,
+    Full,
+    Behind,
+}
+
+impl Feed {
+    /// A feed without subscriptions. With a connection, events that exclude it are passed over.
+    #[must_use]
+    pub fn new(hub: Hub, connection: Option<ConnectionId>) -> Self {
+        Feed {
+            hub,
+            connection,
+            inbox: Arc::default(),
+            subscriptions: Slab::new(),
+            ready: VecDeque::new(),
+            behind: VecDeque::new(),
+            reading: None,
+        }
+    }
+
+    /// Subscribes to a channel.
+    ///
+    /// # Errors
+    /// As [`open`].
+    ///
+    /// # Cancel safety
+    /// Dropped before it answers, nothing was joined.
+    pub async fn join(&mut self, channel: &ChannelName, start: Start) -> Result<Joined, Refusal> {
+        let opened = open(self.hub.clone(), channel.clone(), start).await?;
+        Ok(self.insert(opened))
+    }
+
+    /// Takes an opened channel in; its events follow.
+    pub fn insert(&mut self, opened: Opened) -> Joined {
+        let Opened { lease, resumption } = opened;
+        let entry = self.subscriptions.vacant_entry();
+        let slot =
+            u32::try_from(entry.key()).expect("channels per connection are limited to far less");
+        let listener = Arc::new(Listener::new(Arc::clone(&self.inbox), slot));
+        let listener_key = lease.log().listen(Arc::clone(&listener));
+        // Whatever came before it listened is found by looking once.
+        listener.announce();
+        let cursor = resumption.position;
+        entry.insert(Subscription {
+            lease,
+            listener,
+            listener_key,
+            cursor,
+            place: None,
+            catching_up: false,
+        });
+        Joined {
+            position: cursor,
+            recovery: resumption.recovery,
+        }
+    }
+
+    /// Ends a subscription. Says whether there was one.
+    pub fn leave(&mut self, channel: &ChannelName) -> bool {
+        let Some(slot) = self.slot(channel) else {
+            return false;
+        };
+        self.subscriptions.remove(slot);
+        self.behind.retain(|&behind| behind as usize != slot);
+        if self
+            .reading
+            .as_ref()
+            .is_some_and(|reading| reading.slot as usize == slot)
+        {
+            self.reading = None;
+        }
+        true
+    }
+
+    /// Whether the channel is among the subscriptions.
+    #[must_use]
+    pub fn contains(&self, channel: &ChannelName) -> bool {
+        self.slot(channel).is_some()
+    }
+
+    /// The channels.
+    pub fn channels(&self) -> impl Iterator<Item = &ChannelName> {
+        self.subscriptions
+            .iter()
+            .map(|(_, subscription)| subscription.channel())
+    }
+
+    /// The number of subscriptions.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.subscriptions.is_empty()
+    }
+
+    /// Reads what is new into the outlet until it is full or nothing is left, then is pending until there is more.
+    pub fn poll_deliver(&mut self, cx: &mut Context<'_>, out: &mut impl Outlet) -> Poll<()> {
+        self.inbox.collect(&mut self.ready, cx.waker());
+        loop {
+            while let Some(slot) = self.ready.pop_front() {
+                match self.advance(slot, out) {
+                    Advance::CaughtUp => {}
+                    Advance::Behind => self.behind.push_back(slot),
+                    Advance::Full => {
+                        self.ready.push_back(slot);
+                        return Poll::Ready(());
+                    }
+                }
+            }
+            if out.is_full() {
+                return Poll::Ready(());
+            }
+            ready!(self.poll_history(cx, out));
+        }
+    }
+
+    /// Reads the log of a slot that was announced.
+    fn advance(&mut self, slot: u32, out: &mut impl Outlet) -> Advance {
+        let Some(subscription) = self.subscriptions.get_mut(slot as usize) else {
+            // It left after it was announced.
+            return Advance::CaughtUp;
+        };
+        subscription.listener.heard();
+        if subscription.catching_up {
+            return Advance::CaughtUp;
+        }
+        let advance = subscription.read_log(self.connection, &self.hub, out);
+        subscription.catching_up = matches!(advance, Advance::Behind);
+        advance
+    }
+
+    /// Goes on with the page under way, or starts the next. Ready when a subscription moved.
+    fn poll_history(&mut self, cx: &mut Context<'_>, out: &mut impl Outlet) -> Poll<()> {
+        if self.reading.is_none() {
+            let Some(slot) = self.behind.pop_front() else {
+                return Poll::Pending;
+            };
+            let subscription = &self.subscriptions[slot as usize];
+            let page = self
+                .hub
+                .clone()
+                .page_after(subscription.channel().clone(), subscription.cursor.offset);
+            self.reading = Some(Reading {
+                slot,
+                page: Box::pin(page),
+            });
+        }
+        let Some(reading) = &mut self.reading else {
+            return Poll::Pending;
+        };
+        let page = ready!(reading.page.as_mut().poll(cx));
+        let slot = reading.slot;
+        self.reading = None;
+        let subscription = &mut self.subscriptions[slot as usize];
+        match subscription.take_page(&page, self.connection, &self.hub, out) {
+            Progress::More => self.behind.push_back(slot),
+            Progress::CaughtUp => {
+                subscription.catching_up = false;
+                if subscription.rejoin_log(&self.hub) {
+                    // What the log took in meanwhile was announced to a subscription that did not listen.
+                    self.ready.push_back(slot);
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn slot(&self, channel: &ChannelName) -> Option<usize> {
+        self.subscriptions
+            .iter()
+            .find(|(_, subscription)| subscription.channel() == channel)
+            .map(|(slot, _)| slot)
+    }
+}
+
+/// Opens a channel for reading: the broker has confirmed, and the place to start is known.
+///
+/// # Errors
+/// An unknown namespace, or a broker that is not available.
+pub async fn open(hub: Hub, channel: ChannelName, start: Start) -> Result<Opened, Refusal> {
+    let lease = hub.open_log(&channel).await?;
+    let log = lease.log();
+    let from_log = match start {
+        Start::Live => log.top().map(|position| Resumption {
+            position,
+            recovery: None,
+        }),
+        // The common reconnect: what was missed is still in the log, and nobody needs to be asked.
+        Start::After(position) if log.place_after(position).is_some() => Some(Resumption {
+            position,
+            recovery: Some(Recovery::Recovered),
+        }),
+        Start::After(_) | Start::Earliest | Start::Last(_) | Start::Invalid => None,
+    };
+    let resumption = match from_log {
+        Some(resumption) => resumption,
+        None => resume(start, &hub.state(&channel).await?, &log.options.retention),
+    };
+    hub.metrics().resumed(resumption.recovery);
+    Ok(Opened { lease, resumption })
+}
+
+impl Opened {
+    /// The channel.
+    #[must_use]
+    pub fn channel(&self) -> &ChannelName {
+        &self.lease.log().channel
+    }
+}
+
+impl Subscription {
+    fn channel(&self) -> &ChannelName {
+        &self.lease.log().channel
+    }
+
+    /// Copies entries from the log while there is room.
+    fn read_log(
+        &mut self,
+        connection: Option<ConnectionId>,
+        hub: &Hub,
+        out: &mut impl Outlet,
+    ) -> Advance {
+        let log = self.lease.log();
+        loop {
+            let Some(place) = self.place.or_else(|| log.place_after(self.cursor)) else {
+                return Advance::Behind;
+            };
+            let cursor = &mut self.cursor;
+            let read = log.read(place, |entry| {
+                match entry {
+                    Entry::Event(event) => {
+                        *cursor = event.position;
+                        if !is_excluded(event, connection) {
+                            out.event(event);
+                        }
+                    }
+                    Entry::Presence(change) => {
+                        // Who joins sees itself in the answer to the join.
+                        if Some(change.member.connection) != connection {
+                            out.presence(change);
+                        }
+                    }
+                }
+                !out.is_full()
+            });
+            match read {
+                Read::End(place) => {
+                    self.place = Some(place);
+                    return Advance::CaughtUp;
+                }
+                Read::Full(place) => {
+                    self.place = Some(place);
+                    return Advance::Full;
+                }
+                Read::Void => {
+                    hub.metrics().lagged.inc();
+                    self.place = None;
+                }
+            }
+        }
+    }
+
+    /// Takes a page of history, whole.
+    fn take_page(
+        &mut self,
+        page: &HistoryPage,
+        connection: Option<ConnectionId>,
+        hub: &Hub,
+        out: &mut impl Outlet,
+    ) -> Progress {
+        let log = self.lease.log();
+        let rules = Rules {
+            retention: &log.options.retention,
+            lag: log.options.lag,
+        };
+        step_over(&mut self.cursor, page, rules, |step| match step {
+            Step::Event(event) => {
+                if !is_excluded(&event, connection) {
+                    out.event(&event);
+                }
+            }
+            Step::Gap(gap) => {
+                hub.metrics().skipped(gap);
+                out.gap(&log.channel, gap);
+            }
+        })
+    }
+
+    /// Finds the place in the log again, and says whether it did.
+    ///
+    /// If not, the log is behind history: it has missed something, or is about to be told. Its repair wakes all who
+    /// listen after reading history anew, so there is nothing to do but wait.
+    fn rejoin_log(&mut self, hub: &Hub) -> bool {
+        let log = self.lease.log();
+        self.place = log.place_after(self.cursor);
+        if self.place.is_none() && log.doubt() {
+            hub.repair(Arc::clone(log));
+        }
+        self.place.is_some()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.lease.log().unlisten(self.listener_key);
+    }
+}
+
+impl std::fmt::Debug for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reading")
+            .field("slot", &self.slot)
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_excluded(event: &Event, connection: Option<ConnectionId>) -> bool {
+    connection.is_some_and(|connection| event.excludes(connection))
+}

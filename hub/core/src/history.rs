@@ -1,0 +1,119 @@
+//! Asking the hub: pages of history, channels, numbers.
+
+use crate::broker::{ChannelsQuery, HistoryQuery, HistoryRange};
+use crate::catchup::{Recovery, Resumption, Start, resume};
+use crate::channel::ChannelName;
+use crate::event::Event;
+use crate::hub::Hub;
+use crate::{Position, Refusal};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Bytes of one answer of history, as events cost in memory.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Which page of history.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryRequest {
+    /// Forward: where to start. Backward: what stands before this position, or the newest for anything else.
+    pub start: Start,
+    /// Most events. 0, or more than the limit allows: as many as that.
+    pub limit: usize,
+    /// Newest first.
+    pub reverse: bool,
+}
+
+/// A page of history.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The events, in the order asked for.
+    pub events: Vec<Arc<Event>>,
+    /// The newest position of the channel.
+    pub top: Position,
+    /// Whether there are more in that direction: ask again from the position of the last event.
+    pub more: bool,
+    /// Present when a position was asked for.
+    pub recovery: Option<Recovery>,
+}
+
+/// A channel in numbers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stats {
+    /// Connections in it.
+    pub members: usize,
+    /// Different users among them.
+    pub users: usize,
+    /// The newest position.
+    pub top: Position,
+}
+
+impl Hub {
+    /// Reads a page of history.
+    ///
+    /// # Errors
+    /// An unknown namespace, or a broker that is not available.
+    pub async fn history(
+        &self,
+        channel: &ChannelName,
+        request: HistoryRequest,
+    ) -> Result<History, Refusal> {
+        let options = self.options(channel)?;
+        let page_max = self.limits().history_page;
+        let limit = if request.limit == 0 {
+            page_max
+        } else {
+            request.limit.min(page_max)
+        };
+        let state = self.state(channel).await?;
+        let Resumption { position, recovery } = resume(request.start, &state, &options.retention);
+        let range = match (request.reverse, request.start) {
+            (false, _) => HistoryRange::After(position.offset),
+            (true, Start::After(asked)) if asked.epoch == state.top.epoch => {
+                HistoryRange::Before(asked.offset)
+            }
+            (true, _) => HistoryRange::Before(state.top.offset.next()),
+        };
+        let page = self
+            .broker()
+            .history(
+                channel,
+                HistoryQuery {
+                    range,
+                    limit,
+                    bytes: PAGE_BYTES,
+                },
+            )
+            .await?;
+        Ok(History {
+            events: page.events,
+            top: page.state.top,
+            more: page.more,
+            recovery,
+        })
+    }
+
+    /// A channel in numbers.
+    ///
+    /// # Errors
+    /// An unknown namespace, or a broker that is not available.
+    pub async fn stats(&self, channel: &ChannelName) -> Result<Stats, Refusal> {
+        let members = self.members(channel).await?;
+        let users: HashSet<_> = members
+            .iter()
+            .filter_map(|member| member.user.as_ref())
+            .collect();
+        Ok(Stats {
+            members: members.len(),
+            users: users.len(),
+            top: self.state(channel).await?.top,
+        })
+    }
+
+    /// Channels that have members or events, sorted by name.
+    ///
+    /// # Errors
+    /// A broker that is not available.
+    pub async fn channels(&self, query: ChannelsQuery) -> Result<Vec<ChannelName>, Refusal> {
+        Ok(self.broker().channels(query).await?)
+    }
+}

@@ -1,0 +1,248 @@
+//! The hub of one node: what the bridges and the gRPC front talk to.
+
+use crate::broker::{Broker, ChannelState, HistoryPage, HistoryQuery, NoticeReceiver};
+use crate::catchup::Progress;
+use crate::channel::ChannelName;
+use crate::clock::Clock;
+use crate::fanout;
+use crate::limits::Limits;
+use crate::log::ChannelLog;
+use crate::log_table::{Lease, LogTable};
+use crate::metrics::HubMetrics;
+use crate::namespace::{NamespaceOptions, Namespaces};
+use crate::random::Random;
+use crate::{Offset, Refusal};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Events of one page of catch-up, and their bytes: what a reader holds while its outlet takes them.
+const CATCH_UP_EVENTS: usize = 64;
+const CATCH_UP_BYTES: usize = 256 * 1024;
+/// Between two sweeps of logs that nobody follows.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two tries to read history from a broker that is away, before jitter.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The hub of one node. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+/// What a hub is made of.
+pub struct HubParts {
+    /// What carries events between nodes.
+    pub broker: Arc<dyn Broker>,
+    /// What that broker notices.
+    pub notices: NoticeReceiver,
+    /// The declared namespaces.
+    pub namespaces: Namespaces,
+    /// The limits.
+    pub limits: Limits,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The randomness.
+    pub random: Random,
+    /// The counters.
+    pub metrics: HubMetrics,
+}
+
+struct Inner {
+    broker: Arc<dyn Broker>,
+    namespaces: RwLock<Arc<Namespaces>>,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    random: Random,
+    metrics: HubMetrics,
+    logs: Arc<LogTable>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Hub {
+    /// Starts a hub, its tasks on `tasks`, until `stop`.
+    #[must_use]
+    pub fn start(parts: HubParts, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+        let HubParts {
+            broker,
+            notices,
+            namespaces,
+            limits,
+            clock,
+            random,
+            metrics,
+        } = parts;
+        let hub = Hub(Arc::new(Inner {
+            broker,
+            namespaces: RwLock::new(Arc::new(namespaces)),
+            limits,
+            clock,
+            random,
+            metrics,
+            logs: Arc::default(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        }));
+        // Both are as old as the process: without them the hub would be deaf, so their end is the end of all.
+        let guard = stop.clone().drop_guard();
+        let fan_out = fanout::run(hub.clone(), notices, stop.clone());
+        tasks.spawn(async move {
+            let _our_crash_stops_the_process = guard;
+            fan_out.await;
+        });
+        tasks.spawn(sweep(hub.clone(), stop));
+        hub
+    }
+
+    /// The options that rule a channel.
+    ///
+    /// # Errors
+    /// [`UnknownNamespace`](crate::Reason::UnknownNamespace).
+    pub fn options(&self, channel: &ChannelName) -> Result<Arc<NamespaceOptions>, Refusal> {
+        let namespaces = self
+            .0
+            .namespaces
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        namespaces.options(channel).cloned()
+    }
+
+    /// Replaces the namespaces: for what is decided from now on. Logs that exist keep their options.
+    pub fn replace_namespaces(&self, namespaces: Namespaces) {
+        *self
+            .0
+            .namespaces
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(namespaces);
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// The randomness.
+    #[must_use]
+    pub fn random(&self) -> &Random {
+        &self.0.random
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn metrics(&self) -> &HubMetrics {
+        &self.0.metrics
+    }
+
+    /// Runs a small piece of work to its end, also while the hub stops.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn(work);
+    }
+
+    pub(crate) fn broker(&self) -> &dyn Broker {
+        &*self.0.broker
+    }
+
+    /// The log of a channel, open: the broker has confirmed that its events come here.
+    pub(crate) async fn open_log(&self, channel: &ChannelName) -> Result<Lease, Refusal> {
+        let options = self.options(channel)?;
+        let lease = self.0.logs.lease(channel, || {
+            ChannelLog::new(channel.clone(), options, &self.0.limits)
+        });
+        let log = lease.log();
+        // Whoever asks first opens it and the others wait; if that one fails or goes away, the next one tries.
+        log.opened.get_or_try_init(|| self.open(log)).await?;
+        Ok(lease)
+    }
+
+    async fn open(&self, log: &Arc<ChannelLog>) -> Result<(), Refusal> {
+        self.broker().subscribe(&log.channel).await?;
+        let state = self.state(&log.channel).await?;
+        if log.open(state.top) {
+            self.repair(Arc::clone(log));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn find_log(&self, channel: &ChannelName) -> Option<Arc<ChannelLog>> {
+        self.0.logs.find(channel)
+    }
+
+    /// Where a channel stands.
+    ///
+    /// # Errors
+    /// A broker that is not available.
+    pub async fn state(&self, channel: &ChannelName) -> Result<ChannelState, Refusal> {
+        Ok(self
+            .broker()
+            .history(channel, HistoryQuery::state())
+            .await?
+            .state)
+    }
+
+    /// A page of history for whoever catches up. A broker that is away is asked again until it answers: those who
+    /// wait for events wait with it.
+    pub(crate) async fn page_after(self, channel: ChannelName, offset: Offset) -> HistoryPage {
+        loop {
+            let query = HistoryQuery::after(offset, CATCH_UP_EVENTS, CATCH_UP_BYTES);
+            match self.broker().history(&channel, query).await {
+                Ok(page) => return page,
+                Err(error) => {
+                    tracing::debug!(%channel, %error, "history is not readable now; trying again")
+                }
+            }
+            tokio::time::sleep(RETRY_INTERVAL.mul_f64(0.5 + self.0.random.fraction())).await;
+        }
+    }
+
+    /// Lets a log catch up with history, once for all of its members.
+    pub(crate) fn repair(&self, log: Arc<ChannelLog>) {
+        self.0.metrics.repairs.inc();
+        let (hub, stop) = (self.clone(), self.0.stop.clone());
+        self.0.tasks.spawn(async move {
+            let repair = async {
+                while let Some(top) = log.top() {
+                    let page = hub
+                        .clone()
+                        .page_after(log.channel.clone(), top.offset)
+                        .await;
+                    if log.fill(&page) == Progress::CaughtUp {
+                        break;
+                    }
+                    log.wake();
+                }
+                log.wake();
+            };
+            stop.run_until_cancelled(repair).await;
+        });
+    }
+}
+
+/// Gives up the logs that nobody came back to.
+async fn sweep(hub: Hub, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        hub.0
+            .logs
+            .sweep(|channel| hub.broker().unsubscribe(channel));
+        hub.0
+            .metrics
+            .logs
+            .set(i64::try_from(hub.0.logs.len()).unwrap_or(i64::MAX));
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! Every limit of the hub, with its unit and its reason (contract section 9).
+//!
+//! The numbers that are fixed stand first as constants; [`Limits`] holds those that an operator may change.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Longest channel name and pattern, in bytes: what peers allow, and short enough for a log line.
+pub const CHANNEL_NAME_BYTES: usize = 255;
+/// Longest event type, in bytes.
+pub const EVENT_TYPE_BYTES: usize = 128;
+/// Longest idempotency key, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
+/// Longest content type of an event, in bytes.
+pub const CONTENT_TYPE_BYTES: usize = 128;
+/// Most connections that one event can be kept from.
+pub const EXCLUDED_CONNECTIONS: usize = 32;
+/// Most channels of one `Broadcast`, and most selectors of one gRPC `Subscribe`.
+pub const CHANNELS_PER_CALL: usize = 1000;
+/// Most channels of one page of `Channels.List`.
+pub const CHANNELS_PAGE: usize = 1000;
+
+/// What an operator may change, with the defaults of the contract.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Data of an event that a client publishes, in bytes. Default: 64 KiB.
+    pub client_event_bytes: usize,
+    /// Data of an event that a backend publishes over gRPC, in bytes. Default: 1 MiB.
+    pub grpc_event_bytes: usize,
+    /// A WebSocket message, in bytes, whether in one frame or in fragments. Default: 128 KiB.
+    pub frame_bytes: usize,
+    /// An HTTP request body, in bytes. Default: 128 KiB.
+    pub body_bytes: usize,
+    /// Headers of an event. Default: 16.
+    pub event_headers: usize,
+    /// Names and values of an event's headers together, in bytes. Default: 4 KiB.
+    pub event_header_bytes: usize,
+
+    /// Channels that one connection may be in. Default: 128.
+    pub channels_per_connection: usize,
+    /// Connections of one user on this node. Default: 32.
+    pub connections_per_user: usize,
+    /// Connections from one address (IPv6: one /64) on this node. Default: 256.
+    pub connections_per_ip: usize,
+    /// Connections on this node. Default: 200,000.
+    pub connections: usize,
+    /// New connections from one address, per second. Default: 20.
+    pub connect_rate_per_ip: u32,
+    /// New connections from one address that may come at once. Default: 100.
+    pub connect_burst_per_ip: u32,
+    /// Operations of one connection, per second. Default: 50.
+    pub operations_per_second: u32,
+    /// Operations of one connection that may come at once. Default: 100.
+    pub operations_burst: u32,
+    /// Refused operations in a row before the connection is closed. Default: 20.
+    pub violations_before_close: u32,
+
+    /// Time for a first frame `auth` after an upgrade without a token. Default: 5 s.
+    pub auth_timeout: Duration,
+    /// Time for a connection's first request, and for each request head. Default: 5 s.
+    pub header_timeout: Duration,
+    /// A request head, in bytes. Default: 16 KiB.
+    pub header_bytes: usize,
+    /// Silence before a WebSocket Ping, ± 20 %. Default: 25 s.
+    pub ping_interval: Duration,
+    /// Time for the Pong. Default: 10 s.
+    pub pong_timeout: Duration,
+    /// Bytes handed to one socket and not yet taken by it. Default: 256 KiB.
+    pub writer_bytes: usize,
+    /// Time that a socket may take nothing while it has something to take. Default: 10 s.
+    pub write_timeout: Duration,
+    /// Streams of one HTTP/2 connection. Default: 256.
+    pub http2_streams: u32,
+
+    /// Newest events that a node holds ready per channel. Default: 256.
+    pub ring_events: usize,
+    /// Bytes of those events. Default: 1 MiB.
+    pub ring_bytes: usize,
+    /// Events of one history answer. Default: 500.
+    pub history_page: usize,
+    /// How long an idempotency key is remembered. Default: 5 min.
+    pub idempotency_window: Duration,
+    /// Longest wait for the broker's answer to a publish. Default: 5 s.
+    pub publish_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            client_event_bytes: 64 * KIB,
+            grpc_event_bytes: MIB,
+            frame_bytes: 128 * KIB,
+            body_bytes: 128 * KIB,
+            event_headers: 16,
+            event_header_bytes: 4 * KIB,
+
+            channels_per_connection: 128,
+            connections_per_user: 32,
+            connections_per_ip: 256,
+            connections: 200_000,
+            connect_rate_per_ip: 20,
+            connect_burst_per_ip: 100,
+            operations_per_second: 50,
+            operations_burst: 100,
+            violations_before_close: 20,
+
+            auth_timeout: Duration::from_secs(5),
+            header_timeout: Duration::from_secs(5),
+            header_bytes: 16 * KIB,
+            ping_interval: Duration::from_secs(25),
+            pong_timeout: Duration::from_secs(10),
+            writer_bytes: 256 * KIB,
+            write_timeout: Duration::from_secs(10),
+            http2_streams: 256,
+
+            ring_events: 256,
+            ring_bytes: MIB,
+            history_page: 500,
+            idempotency_window: Duration::from_secs(5 * 60),
+            publish_timeout: Duration::from_secs(5),
+        }
+    }
+}

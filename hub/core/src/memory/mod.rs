@@ -1,0 +1,277 @@
+//! The broker of one machine: everything in memory, gone with the process.
+//!
+//! Channels are spread over shards, each behind its own mutex, so that publishers of different channels do not wait
+//! for each other. One channel is a [`Channel`](channel::Channel), which is where the rules are.
+
+mod channel;
+mod metrics;
+
+use crate::broker::{
+    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Notice,
+    NoticeSender, PresenceChange, Publication, Published,
+};
+use crate::channel::ChannelName;
+use crate::clock::Clock;
+use crate::ids::ConnectionId;
+use crate::position::Epoch;
+use crate::random::Random;
+use crate::sync::lock;
+use channel::Channel;
+use metrics::MemoryMetrics;
+use prometheus_client::registry::Registry;
+use std::collections::HashMap;
+use std::collections::hash_map::{Entry, RandomState};
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc::Permit;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Enough that two cores, or sixteen, rarely meet at the same mutex.
+const SHARDS: usize = 64;
+/// Between two sweeps for what is expired in channels that nobody touches.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What the broker may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryLimits {
+    /// Channels that have members, events or a remembered epoch. At the bound new ones are refused. Default: 250,000.
+    pub channels: usize,
+    /// Events in all histories together, in bytes. At the bound a publish pushes out older events of its own channel,
+    /// and is refused when there are none. Default: 512 MiB.
+    pub history_bytes: usize,
+    /// Idempotency keys of one channel. At the bound the oldest are forgotten early, and counted. Default: 100,000.
+    pub idempotency_keys: usize,
+}
+
+impl Default for MemoryLimits {
+    fn default() -> Self {
+        MemoryLimits {
+            channels: 250_000,
+            history_bytes: 512 * 1024 * 1024,
+            idempotency_keys: 100_000,
+        }
+    }
+}
+
+/// The embedded broker. Cheap to clone.
+#[derive(Clone)]
+pub struct MemoryBroker(Arc<Inner>);
+
+struct Inner {
+    shards: Box<[Mutex<HashMap<ChannelName, Channel>>]>,
+    hasher: RandomState,
+    notices: NoticeSender,
+    clock: Arc<dyn Clock>,
+    random: Random,
+    limits: MemoryLimits,
+    metrics: MemoryMetrics,
+}
+
+impl MemoryBroker {
+    /// Starts the broker, its housekeeping on `tasks`, until `stop`.
+    #[must_use]
+    pub fn start(
+        notices: NoticeSender,
+        clock: Arc<dyn Clock>,
+        random: Random,
+        limits: MemoryLimits,
+        registry: &mut Registry,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let broker = MemoryBroker(Arc::new(Inner {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            notices,
+            clock,
+            random,
+            limits,
+            metrics: MemoryMetrics::register(registry),
+        }));
+        tasks.spawn(sweep(broker.clone(), stop));
+        broker
+    }
+
+    /// Does something with a channel, which is made if it is new.
+    fn with<T>(
+        &self,
+        name: &ChannelName,
+        act: impl FnOnce(&mut Channel, Duration) -> T,
+    ) -> Result<T, BrokerError> {
+        let inner = &*self.0;
+        let now = inner.clock.monotonic();
+        let mut shard = lock(inner.shard(name));
+        let channel = match shard.entry(name.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                if inner.metrics.channels.get()
+                    >= i64::try_from(inner.limits.channels).unwrap_or(i64::MAX)
+                {
+                    return Err(BrokerError::Full(
+                        "the memory broker holds as many channels as it may",
+                    ));
+                }
+                inner.metrics.channels.inc();
+                entry.insert(Channel::new(Epoch::random(&inner.random), now))
+            }
+        };
+        channel.expire(now, &inner.metrics);
+        Ok(act(channel, now))
+    }
+
+    /// A place in the queue of notices: taken before anything is done, so that what was done is noticed.
+    async fn permit(&self) -> Result<Permit<'_, Notice>, BrokerError> {
+        self.0
+            .notices
+            .reserve()
+            .await
+            .map_err(|_hub_is_gone| BrokerError::Unavailable)
+    }
+}
+
+impl Inner {
+    fn shard(&self, name: &ChannelName) -> &Mutex<HashMap<ChannelName, Channel>> {
+        // The remainder is below SHARDS.
+        &self.shards[self.hasher.hash_one(name) as usize % SHARDS]
+    }
+}
+
+impl Broker for MemoryBroker {
+    fn publish(&self, publication: Publication) -> Answer<'_, Published> {
+        Box::pin(async move {
+            let permit = self.permit().await?;
+            let Inner {
+                limits, metrics, ..
+            } = &*self.0;
+            let name = publication.channel.clone();
+            self.with(&name, |channel, now| {
+                let (published, event) = channel.publish(publication, now, limits, metrics)?;
+                // Sent under the lock, so that notices keep the order of offsets.
+                if let Some(event) = event.filter(|_| channel.subscribed) {
+                    permit.send(Notice::Event(event));
+                }
+                Ok(published)
+            })?
+        })
+    }
+
+    fn history<'a>(
+        &'a self,
+        name: &'a ChannelName,
+        query: HistoryQuery,
+    ) -> Answer<'a, HistoryPage> {
+        Box::pin(async move { self.with(name, |channel, now| channel.read(query, now)) })
+    }
+
+    fn subscribe<'a>(&'a self, name: &'a ChannelName) -> Answer<'a, ()> {
+        Box::pin(async move { self.with(name, |channel, _| channel.subscribed = true) })
+    }
+
+    fn unsubscribe(&self, name: &ChannelName) {
+        if let Some(channel) = lock(self.0.shard(name)).get_mut(name) {
+            channel.subscribed = false;
+            channel.touched = self.0.clock.monotonic();
+        }
+    }
+
+    fn enter<'a>(&'a self, name: &'a ChannelName, member: Member) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let permit = self.permit().await?;
+            self.with(name, |channel, _| {
+                channel.members.enter(member.clone());
+                if channel.subscribed {
+                    let change = PresenceChange {
+                        channel: name.clone(),
+                        member,
+                        joined: true,
+                    };
+                    permit.send(Notice::Presence(Arc::new(change)));
+                }
+            })
+        })
+    }
+
+    fn leave<'a>(&'a self, name: &'a ChannelName, connection: ConnectionId) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let permit = self.permit().await?;
+            self.with(name, |channel, _| {
+                if let Some(member) = channel
+                    .members
+                    .leave(connection)
+                    .filter(|_| channel.subscribed)
+                {
+                    let change = PresenceChange {
+                        channel: name.clone(),
+                        member,
+                        joined: false,
+                    };
+                    permit.send(Notice::Presence(Arc::new(change)));
+                }
+            })
+        })
+    }
+
+    fn members<'a>(&'a self, name: &'a ChannelName) -> Answer<'a, Vec<Member>> {
+        Box::pin(async move { self.with(name, |channel, _| channel.members.list()) })
+    }
+
+    fn channels(&self, query: ChannelsQuery) -> Answer<'_, Vec<ChannelName>> {
+        Box::pin(async move {
+            let now = self.0.clock.monotonic();
+            let mut names = Vec::new();
+            for shard in &self.0.shards {
+                let mut shard = lock(shard);
+                let listed = shard.iter_mut().filter_map(|(name, channel)| {
+                    channel.expire(now, &self.0.metrics);
+                    let wanted =
+                        channel.is_live() && query.after.as_ref().is_none_or(|after| name > after);
+                    (wanted && query.pattern.matches(name.as_str())).then(|| name.clone())
+                });
+                names.extend(listed);
+            }
+            names.sort_unstable();
+            names.truncate(query.limit);
+            Ok(names)
+        })
+    }
+}
+
+/// Lets go of what is expired in channels that nobody touches.
+async fn sweep(broker: MemoryBroker, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let Inner {
+        shards,
+        clock,
+        metrics,
+        ..
+    } = &*broker.0;
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        for shard in shards {
+            let now = clock.monotonic();
+            lock(shard).retain(|_, channel| {
+                channel.expire(now, metrics);
+                let keep = !channel.is_forgotten(now);
+                if !keep {
+                    metrics.channels.dec();
+                }
+                keep
+            });
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conformance;
+    use crate::testing::MemoryFixture;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_memory_broker_keeps_every_promise_of_a_broker() {
+        conformance::run(MemoryFixture::start).await;
+    }
+}

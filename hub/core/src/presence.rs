@@ -1,0 +1,67 @@
+//! Being present in a channel.
+
+use crate::Refusal;
+use crate::broker::Member;
+use crate::channel::ChannelName;
+use crate::hub::Hub;
+use crate::ids::ConnectionId;
+
+/// A connection's presence in a channel, which ends when this is dropped.
+#[derive(Debug)]
+pub struct Membership {
+    hub: Hub,
+    channel: ChannelName,
+    connection: ConnectionId,
+}
+
+impl Hub {
+    /// Makes a connection a member of a channel; the other members are told where the namespace says so.
+    ///
+    /// # Errors
+    /// A broker that is not available.
+    ///
+    /// # Cancel safety
+    /// Dropped before it answers, the membership ends again.
+    pub async fn enter(
+        &self,
+        channel: &ChannelName,
+        member: Member,
+    ) -> Result<Membership, Refusal> {
+        // Made first, so that a call that is given up half-way is undone too.
+        let membership = Membership {
+            hub: self.clone(),
+            channel: channel.clone(),
+            connection: member.connection,
+        };
+        self.broker().enter(channel, member).await?;
+        Ok(membership)
+    }
+
+    /// The members of a channel on all nodes, in the order of their joining.
+    ///
+    /// # Errors
+    /// An unknown namespace, or a broker that is not available.
+    pub async fn members(&self, channel: &ChannelName) -> Result<Vec<Member>, Refusal> {
+        self.options(channel)?;
+        Ok(self.broker().members(channel).await?)
+    }
+}
+
+impl Membership {
+    /// The channel.
+    #[must_use]
+    pub fn channel(&self) -> &ChannelName {
+        &self.channel
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let (hub, channel, connection) = (self.hub.clone(), self.channel.clone(), self.connection);
+        self.hub.spawn(async move {
+            if let Err(error) = hub.broker().leave(&channel, connection).await {
+                tracing::debug!(%channel, %error, "a member could not be taken out");
+            }
+        });
+    }
+}

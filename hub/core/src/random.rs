@@ -1,0 +1,74 @@
+//! Randomness, passed in so that a run can be replayed from its seed.
+
+use rand::rngs::{StdRng, SysRng};
+use rand::{Rng, SeedableRng, TryRng};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A source of random bytes, shared by all that need it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Random(Arc<Mutex<StdRng>>);
+
+impl Random {
+    /// Seeded by the operating system: unpredictable, as ids and epochs must be.
+    ///
+    /// # Errors
+    /// The operating system has no randomness to give.
+    pub fn from_system() -> std::io::Result<Self> {
+        let mut seed = [0; 32];
+        SysRng
+            .try_fill_bytes(&mut seed)
+            .map_err(std::io::Error::other)?;
+        Ok(Random(Arc::new(Mutex::new(StdRng::from_seed(seed)))))
+    }
+
+    /// The same bytes at each run, for tests.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Random(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
+    }
+
+    /// The next `N` bytes.
+    #[must_use]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// A number from 0 up to, not including, 1: for jitter.
+    #[must_use]
+    pub fn fraction(&self) -> f64 {
+        // 53 bits are what a double holds exactly.
+        (u64::from_le_bytes(self.bytes()) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_repeats_itself_and_the_system_does_not() {
+        assert_eq!(
+            Random::seeded(7).bytes::<32>(),
+            Random::seeded(7).bytes::<32>()
+        );
+        assert_ne!(
+            Random::from_system().unwrap().bytes::<32>(),
+            Random::from_system().unwrap().bytes::<32>()
+        );
+    }
+
+    #[test]
+    fn fractions_stay_below_one() {
+        let random = Random::seeded(1);
+        assert!(
+            (0..1000)
+                .map(|_| random.fraction())
+                .all(|f| (0.0..1.0).contains(&f))
+        );
+    }
+}

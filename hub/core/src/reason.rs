@@ -1,0 +1,133 @@
+//! Why something was refused: one enum, one table, all transports.
+
+use std::fmt;
+
+/// The reason of a refusal or failure, as clients see it (contract section 8).
+///
+/// Each edge maps it to its own status in one exhaustive match.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Reason {
+    /// A field of the request is missing or wrong.
+    InvalidArgument,
+    /// The channel name breaks the rules of [`ChannelName`](crate::ChannelName).
+    InvalidChannel,
+    /// The operation does not exist.
+    UnknownOperation,
+    /// No credential, or one that does not verify.
+    Unauthenticated,
+    /// The token's time is over.
+    TokenExpired,
+    /// The credential does not grant this.
+    PermissionDenied,
+    /// The page's origin is not on the list.
+    OriginDenied,
+    /// No section of the configuration names this namespace.
+    UnknownNamespace,
+    /// The connection is already in this channel.
+    AlreadyJoined,
+    /// The connection is not in this channel.
+    NotJoined,
+    /// History does not reach back to the position.
+    PositionLost,
+    /// The event, frame or body is over its limit in bytes.
+    TooLarge,
+    /// A limit on a number of things is reached.
+    LimitExceeded,
+    /// Too many operations in too little time.
+    RateLimited,
+    /// The broker did not answer in time: the outcome is unknown.
+    BrokerUnavailable,
+    /// This node is shutting down.
+    Draining,
+    /// A defect of the hub itself.
+    Internal,
+}
+
+impl Reason {
+    /// Every reason, in the order of the table in the documents.
+    pub const ALL: [Reason; 17] = [
+        Reason::InvalidArgument,
+        Reason::InvalidChannel,
+        Reason::UnknownOperation,
+        Reason::Unauthenticated,
+        Reason::TokenExpired,
+        Reason::PermissionDenied,
+        Reason::OriginDenied,
+        Reason::UnknownNamespace,
+        Reason::AlreadyJoined,
+        Reason::NotJoined,
+        Reason::PositionLost,
+        Reason::TooLarge,
+        Reason::LimitExceeded,
+        Reason::RateLimited,
+        Reason::BrokerUnavailable,
+        Reason::Draining,
+        Reason::Internal,
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Reason::InvalidArgument => "INVALID_ARGUMENT",
+            Reason::InvalidChannel => "INVALID_CHANNEL",
+            Reason::UnknownOperation => "UNKNOWN_OPERATION",
+            Reason::Unauthenticated => "UNAUTHENTICATED",
+            Reason::TokenExpired => "TOKEN_EXPIRED",
+            Reason::PermissionDenied => "PERMISSION_DENIED",
+            Reason::OriginDenied => "ORIGIN_DENIED",
+            Reason::UnknownNamespace => "UNKNOWN_NAMESPACE",
+            Reason::AlreadyJoined => "ALREADY_JOINED",
+            Reason::NotJoined => "NOT_JOINED",
+            Reason::PositionLost => "POSITION_LOST",
+            Reason::TooLarge => "TOO_LARGE",
+            Reason::LimitExceeded => "LIMIT_EXCEEDED",
+            Reason::RateLimited => "RATE_LIMITED",
+            Reason::BrokerUnavailable => "BROKER_UNAVAILABLE",
+            Reason::Draining => "DRAINING",
+            Reason::Internal => "INTERNAL",
+        }
+    }
+
+    /// Whether the same request may succeed later, without a change by the caller.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Reason::LimitExceeded
+            | Reason::RateLimited
+            | Reason::BrokerUnavailable
+            | Reason::Draining => true,
+            Reason::InvalidArgument
+            | Reason::InvalidChannel
+            | Reason::UnknownOperation
+            | Reason::Unauthenticated
+            | Reason::TokenExpired
+            | Reason::PermissionDenied
+            | Reason::OriginDenied
+            | Reason::UnknownNamespace
+            | Reason::AlreadyJoined
+            | Reason::NotJoined
+            | Reason::PositionLost
+            | Reason::TooLarge
+            | Reason::Internal => false,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_reason_has_a_name_of_its_own() {
+        let names: HashSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        assert_eq!(names.len(), Reason::ALL.len());
+    }
+}
