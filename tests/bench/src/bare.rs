@@ -6,7 +6,7 @@
 //!
 //! [`BareMode::Batch`] writes what is pending for a member at once, [`BareMode::Write`] writes once per delivery.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 
@@ -100,13 +100,32 @@ pub(crate) fn run(options: BareOptions) -> Result<()> {
 }
 
 fn serve(listener: &TcpListener, options: BareOptions) -> Result<()> {
-    let (mut control, _) = listener.accept()?;
-    let mut broadcaster = Broadcaster {
+    let (control, _) = listener.accept()?;
+    let broadcaster = Broadcaster {
         channels: accept_members(listener, options)?,
         frame: frames::ready_made_event(options.frame_bytes),
         frames: Vec::new(),
         pending: vec![0; options.channels],
     };
+    match broadcast(broadcaster, options.mode, control) {
+        Err(error) if has_left(&error) => Ok(()),
+        outcome => outcome.context("writing to members"),
+    }
+}
+
+/// The load generator leaves when it has measured, in the middle of events.
+fn has_left(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
+    )
+}
+
+fn broadcast(
+    mut broadcaster: Broadcaster<TcpStream>,
+    mode: BareMode,
+    mut control: TcpStream,
+) -> io::Result<()> {
     let mut triggers = vec![0; CONTROL_BUFFER_BYTES];
     let mut filled = 0;
     loop {
@@ -116,10 +135,9 @@ fn serve(listener: &TcpListener, options: BareOptions) -> Result<()> {
         }
         filled += read;
         let whole = filled - filled % TRIGGER_BYTES;
-        let events = triggers[..whole]
-            .chunks_exact(TRIGGER_BYTES)
-            .map(channel_number);
-        match options.mode {
+        let (triggered, _) = triggers[..whole].as_chunks();
+        let events = triggered.iter().map(channel_number);
+        match mode {
             BareMode::Batch => broadcaster.write_batches(events)?,
             BareMode::Write => broadcaster.write_each(events)?,
         }
@@ -143,11 +161,8 @@ fn accept_members(listener: &TcpListener, options: BareOptions) -> Result<Vec<Ve
     Ok(channels)
 }
 
-fn channel_number(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |number, &byte| number << 8 | usize::from(byte))
+fn channel_number(bytes: &[u8; TRIGGER_BYTES]) -> usize {
+    u32::from_le_bytes(*bytes) as usize
 }
 
 struct Broadcaster<M> {
@@ -160,7 +175,7 @@ struct Broadcaster<M> {
 }
 
 impl<M: Write> Broadcaster<M> {
-    fn write_each(&mut self, events: impl Iterator<Item = usize>) -> Result<()> {
+    fn write_each(&mut self, events: impl Iterator<Item = usize>) -> io::Result<()> {
         for channel in events {
             for member in &mut self.channels[channel] {
                 member.write_all(&self.frame)?;
@@ -169,7 +184,7 @@ impl<M: Write> Broadcaster<M> {
         Ok(())
     }
 
-    fn write_batches(&mut self, events: impl Iterator<Item = usize>) -> Result<()> {
+    fn write_batches(&mut self, events: impl Iterator<Item = usize>) -> io::Result<()> {
         let mut with_news = Vec::new();
         for channel in events {
             if self.pending[channel] == 0 {
@@ -271,11 +286,11 @@ pub(crate) mod tests {
     struct Datagrams(std::os::unix::net::UnixDatagram);
 
     impl Write for Datagrams {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.send(bytes)
         }
 
-        fn flush(&mut self) -> std::io::Result<()> {
+        fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }

@@ -135,3 +135,86 @@ impl Opening {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use super::*;
+
+    const SWITCHED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n";
+
+    #[test]
+    fn a_member_shows_its_token_and_joins_its_channel() {
+        let welcome = text(r#"{"op":"welcome","connection":"c1"}"#);
+        let ok = text(r#"{"op":"ok","id":1,"channel":"bench:7"}"#);
+        let early = frames::ready_made_event(200);
+        // All in one piece: the head's end, two messages, and half an event behind them.
+        let answer = [SWITCHED, &welcome, &ok, &early[..100]].concat();
+        let (hub, said) = fake_hub(answer);
+
+        let entered = enter_hub(hub, "a.b.c", "bench:7").unwrap();
+        assert_eq!(entered.already_read, early[..100]);
+
+        let said = said.join().unwrap();
+        assert!(said.contains("authorization: Bearer a.b.c\r\n"), "{said}");
+        assert!(
+            said.contains("sec-websocket-protocol: fanline.v1\r\n"),
+            "{said}"
+        );
+        assert!(
+            said.ends_with(r#"{"op":"join","id":1,"channel":"bench:7"}"#),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_refused_upgrade_is_told_with_its_body() {
+        let (hub, _) =
+            fake_hub(b"HTTP/1.1 401 Unauthorized\r\n\r\n{\"reason\":\"UNAUTHENTICATED\"}".to_vec());
+        let error = format!("{:#}", enter_hub(hub, "a.b.c", "bench:7").err().unwrap());
+        assert!(
+            error.contains("401") && error.contains("UNAUTHENTICATED"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_refused_join_is_told_with_its_reason() {
+        let refusal = text(r#"{"op":"error","id":1,"reason":"PERMISSION_DENIED"}"#);
+        let (hub, _) = fake_hub([SWITCHED, &refusal].concat());
+        let error = format!("{:#}", enter_hub(hub, "a.b.c", "bench:7").err().unwrap());
+        assert!(error.contains("PERMISSION_DENIED"), "{error}");
+    }
+
+    /// Answers one connection, whatever it says, and returns what it said up to the end of its `join`.
+    fn fake_hub(answer: Vec<u8>) -> (SocketAddr, JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let hub = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            socket.set_read_timeout(Some(DEADLINE)).unwrap();
+            let mut said = Vec::new();
+            read_until(&mut socket, &mut said, b"\r\n\r\n");
+            socket.write_all(&answer).unwrap();
+            read_until(&mut socket, &mut said, b"}");
+            String::from_utf8_lossy(&said).into_owned()
+        });
+        (address, hub)
+    }
+
+    /// Or until the client has gone.
+    fn read_until(socket: &mut TcpStream, said: &mut Vec<u8>, end: &[u8]) {
+        let mut byte = [0];
+        while !said.ends_with(end) && socket.read(&mut byte).is_ok_and(|read| read == 1) {
+            said.push(byte[0]);
+        }
+    }
+
+    fn text(json: &str) -> Vec<u8> {
+        let mut frame = vec![0x80 | frames::TEXT, u8::try_from(json.len()).unwrap()];
+        frame.extend(json.as_bytes());
+        frame
+    }
+}

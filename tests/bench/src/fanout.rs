@@ -2,6 +2,7 @@
 //! for. Full speed is a closed loop: a number of events is always on its way, and one that every member has makes room for
 //! the next. Latencies are from publish to receipt by the last member.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,28 +16,28 @@ use crate::cores::Cores;
 use crate::ledger::{OUTSTANDING_MAX, Sample};
 use crate::load::Pace;
 use crate::report::write_json;
-use crate::trial::{Arena, Contestant, Work};
+use crate::trial::{Arena, Contestant, PAYLOAD_BYTES, Work};
 
 #[derive(Args, Debug)]
 pub(crate) struct FanoutOptions {
     /// Members of each channel. With none of the first three options: the three presets, one after the other.
     #[arg(long)]
-    members: Option<usize>,
+    members: Option<NonZeroUsize>,
     /// Channels, which take the events in turn. Default: 1.
     #[arg(long)]
-    channels: Option<usize>,
+    channels: Option<NonZeroUsize>,
     /// Events on their way at any time, all channels together. Default: 32.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=OUTSTANDING_MAX as i64))]
     in_flight: Option<u16>,
     /// Length of one measured window.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// Bytes of an event's data.
-    #[arg(long, default_value_t = 128)]
-    payload: usize,
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u16).range(PAYLOAD_BYTES))]
+    payload: u16,
     /// Rounds, of which the medians are printed.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    #[arg(long, default_value = "3")]
+    rounds: NonZeroUsize,
     /// Leave the hub out, to learn what the machine gives.
     #[arg(long)]
     bare_only: bool,
@@ -97,7 +98,7 @@ pub(crate) fn run(arena: &Arena, options: &FanoutOptions) -> Result<()> {
     let report = Report {
         bench: "fanout",
         cores: arena.cores,
-        payload_bytes: options.payload,
+        payload_bytes: options.payload.into(),
         window_seconds: options.seconds,
         outcomes,
     };
@@ -110,8 +111,8 @@ impl FanoutOptions {
             return PRESETS.into();
         }
         vec![Shape {
-            channels: self.channels.unwrap_or(1),
-            members: self.members.unwrap_or(1000),
+            channels: self.channels.map_or(1, NonZeroUsize::get),
+            members: self.members.map_or(1000, NonZeroUsize::get),
             in_flight: self.in_flight.unwrap_or(32).into(),
             against: &[BareMode::Batch, BareMode::Write],
             goal: None,
@@ -129,13 +130,13 @@ impl FanoutOptions {
             work: Work {
                 channels: shape.channels,
                 members: shape.members,
-                payload_bytes: self.payload,
+                payload_bytes: self.payload.into(),
                 pace: Pace::InFlight(shape.in_flight),
                 sample: Sample::LastReceipt,
                 window: Duration::from_secs(self.seconds),
             },
             contestants: hub.into_iter().chain(bare).collect(),
-            rounds: self.rounds,
+            rounds: self.rounds.get(),
             goal: shape.goal,
         }
     }

@@ -199,3 +199,32 @@ fn is_ready(ops: SocketAddr) -> Result<bool> {
     socket.read_exact(&mut status)?;
     Ok(&status == b"HTTP/1.1 200")
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{DecodingKey, Validation};
+
+    use super::*;
+
+    #[test]
+    fn the_token_is_one_that_the_configured_key_verifies() {
+        let mut expected = Validation::default();
+        expected.set_audience(&["fanline"]);
+        expected.set_issuer(&["fanline-bench"]);
+        let key = DecodingKey::from_secret(TOKEN_SECRET.as_bytes());
+        let token =
+            jsonwebtoken::decode::<serde_json::Value>(token().unwrap(), &key, &expected).unwrap();
+        assert_eq!(token.header.kid.as_deref(), Some("bench"));
+        assert_eq!(token.claims["channels"]["subscribe"][0], "bench:*");
+    }
+
+    #[test]
+    fn a_binary_that_ends_at_once_is_told() {
+        let cores = Cores {
+            server: 0,
+            generator: 0,
+        };
+        let error = Hub::start(cores, Path::new("/bin/false")).err().unwrap();
+        assert!(error.to_string().contains("instead of serving"), "{error}");
+    }
+}

@@ -153,3 +153,147 @@ impl Publisher for BarePublisher {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+    use std::time::{Duration, Instant};
+
+    use fanline_proto::v1::publisher_server::{self, PublisherServer};
+    use fanline_proto::v1::{BroadcastRequest, BroadcastResponse, PublishResponse};
+    use futures_util::stream::BoxStream;
+    use tonic::transport::server::{Server, TcpIncoming};
+    use tonic::{Response, Status, Streaming};
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn a_burst_reaches_its_channels_in_order() {
+        let hub = FakeHub::start();
+        let mut publisher = hub.publisher("secret");
+        publisher.publish(&[0, 1]).unwrap();
+        publisher.publish(&[0]).unwrap();
+        let received = [(); 3].map(|()| hub.received.recv_timeout(DEADLINE).unwrap());
+        assert_eq!(received, ["bench:0 {}", "bench:1 {}", "bench:0 {}"]);
+        assert_eq!(publisher.failure(), None);
+    }
+
+    #[test]
+    fn a_refused_event_is_a_failure_with_the_hubs_words() {
+        let hub = FakeHub::start();
+        let mut publisher = hub.publisher("secret");
+        publisher.publish(&[2]).unwrap();
+        let failure = failure_of(&publisher);
+        assert!(failure.contains("bench:refused is refused"), "{failure}");
+    }
+
+    #[test]
+    fn a_refused_key_is_a_failure() {
+        let hub = FakeHub::start();
+        let publisher = hub.publisher("wrong");
+        let failure = failure_of(&publisher);
+        assert!(failure.contains("no such key"), "{failure}");
+    }
+
+    fn failure_of(publisher: &HubPublisher) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(failure) = publisher.failure() {
+                return failure.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no failure was told");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Answers what the contract says and tells the test what it received.
+    struct FakeHub {
+        address: SocketAddr,
+        received: Receiver<String>,
+        _runtime: Runtime,
+    }
+
+    impl FakeHub {
+        fn start() -> Self {
+            let (tell, received) = sync_channel(16);
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap();
+            let incoming = runtime
+                .block_on(async { TcpIncoming::bind("127.0.0.1:0".parse().unwrap()) })
+                .unwrap();
+            let address = incoming.local_addr().unwrap();
+            let service = PublisherServer::new(FakePublisher { tell });
+            runtime.spawn(
+                Server::builder()
+                    .add_service(service)
+                    .serve_with_incoming(incoming),
+            );
+            Self {
+                address,
+                received,
+                _runtime: runtime,
+            }
+        }
+
+        fn publisher(&self, api_key: &str) -> HubPublisher {
+            let channels = ["bench:0", "bench:1", "bench:refused"].map(str::to_owned);
+            HubPublisher::connect(self.address, api_key, &channels, "{}").unwrap()
+        }
+    }
+
+    struct FakePublisher {
+        tell: SyncSender<String>,
+    }
+
+    #[tonic::async_trait]
+    impl publisher_server::Publisher for FakePublisher {
+        type PublishStreamStream = BoxStream<'static, Result<PublishResponse, Status>>;
+
+        async fn publish_stream(
+            &self,
+            requests: Request<Streaming<PublishRequest>>,
+        ) -> Result<Response<Self::PublishStreamStream>, Status> {
+            if requests.metadata().get("authorization")
+                != Some(&AsciiMetadataValue::from_static("Bearer secret"))
+            {
+                return Err(Status::unauthenticated("no such key"));
+            }
+            let tell = self.tell.clone();
+            let answers = requests.into_inner().map(move |request| {
+                let PublishRequest { channel, data, .. } = request?;
+                let error = (channel == "bench:refused").then(|| tonic_types::pb::Status {
+                    code: 7,
+                    message: format!("{channel} is refused"),
+                    details: Vec::new(),
+                });
+                let data = String::from_utf8(data.to_vec()).expect("the test sends text");
+                tell.send(format!("{channel} {data}"))
+                    .map_err(|_| Status::cancelled("the test is over"))?;
+                Ok(PublishResponse {
+                    error,
+                    ..PublishResponse::default()
+                })
+            });
+            Ok(Response::new(answers.boxed()))
+        }
+
+        async fn publish(
+            &self,
+            _: Request<PublishRequest>,
+        ) -> Result<Response<PublishResponse>, Status> {
+            Err(Status::unimplemented("the bench streams"))
+        }
+
+        async fn broadcast(
+            &self,
+            _: Request<BroadcastRequest>,
+        ) -> Result<Response<BroadcastResponse>, Status> {
+            Err(Status::unimplemented("the bench streams"))
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! One trial: a fresh server process, its members, a warm-up, and the window that is measured. The hub and the bare
 //! broadcasters go through the same trial; they differ in how a member enters and how an event is published.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,10 @@ use crate::load::{Load, Pace};
 use crate::members::Members;
 use crate::publisher::{BarePublisher, HubPublisher, Publisher};
 use crate::report::Figures;
+
+/// Sizes of an event's data: from the smallest JSON object that [`json_of`] pads to what leaves a frame below 64 KiB, the most
+/// that [`crate::frames`] reads.
+pub(crate) const PAYLOAD_BYTES: RangeInclusive<i64> = 11..=64_000;
 
 const WARM_UP: Duration = Duration::from_secs(1);
 /// Members that enter between two turns of those that are already in: somebody has to answer their pings.
@@ -148,13 +153,10 @@ pub(crate) fn fill(
     Ok(())
 }
 
-/// A JSON object of exactly `bytes`, or of the smallest possible size.
+/// A JSON object of exactly `bytes`.
 fn json_of(bytes: usize) -> String {
     let empty = r#"{"text":""}"#.len();
-    format!(
-        r#"{{"text":"{}"}}"#,
-        "x".repeat(bytes.saturating_sub(empty))
-    )
+    format!(r#"{{"text":"{}"}}"#, "x".repeat(bytes - empty))
 }
 
 #[cfg(test)]
@@ -163,9 +165,11 @@ mod tests {
 
     #[test]
     fn payloads_are_json_of_the_size_asked_for() {
-        let payload = json_of(128);
-        assert_eq!(payload.len(), 128);
-        assert!(serde_json::from_str::<serde_json::Value>(&payload).is_ok());
+        for bytes in [11, 128] {
+            let payload = json_of(bytes);
+            assert_eq!(payload.len(), bytes);
+            assert!(serde_json::from_str::<serde_json::Value>(&payload).is_ok());
+        }
     }
 
     #[test]
