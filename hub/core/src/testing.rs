@@ -1,6 +1,6 @@
 //! What the tests of this crate and of broker crates build on.
 
-use crate::broker::{Notice, NoticeReceiver, notices};
+use crate::broker::{NoticeReceiver, notices};
 use crate::channel::ChannelName;
 use crate::clock::{Clock, ManualClock, Timestamp};
 use crate::event::{ContentType, Event, EventBody, EventType, Payload};
@@ -154,7 +154,7 @@ impl MemoryFixture {
         let clock = ManualClock::default();
         let limits = MemoryLimits {
             channels: 1000,
-            history_bytes: 1024 * 1024,
+            history_bytes: 16 * 1024 * 1024,
             idempotency_keys: 100,
         };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -175,18 +175,6 @@ impl MemoryFixture {
             clock,
         }
     }
-}
-
-/// The events among waiting notices.
-pub fn noticed_events(notices: &mut NoticeReceiver) -> Vec<Arc<Event>> {
-    let mut events = Vec::new();
-    while let Ok(notice) = notices.try_recv() {
-        match notice {
-            Notice::Event(event) => events.push(event),
-            Notice::Presence(_) | Notice::Suspect(_) => {}
-        }
-    }
-    events
 }
 
 /// A channel by name.
