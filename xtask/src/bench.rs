@@ -14,12 +14,12 @@ use crate::{
 pub(crate) struct Bench {
     /// Build without link-time optimisation, for the loop of change and measure
     #[arg(long)]
-    quick: bool,
+    pub(crate) quick: bool,
     /// What to measure
     measure: Measure,
-    /// Passed on to the load generator; `bench fanout --help` lists them
+    /// Passed on to the load generator; `bench fanout -- --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    pub(crate) args: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -44,19 +44,11 @@ impl Measure {
 
 impl Bench {
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        let profile = if self.quick {
-            Profile::Quick
-        } else {
-            Profile::Shipped
-        };
-        let hub = hub::build(workspace, profile)?;
-        let generator = hub::build_binary(workspace, profile, "fanline-bench")?;
+        let profile = if self.quick { Profile::Quick } else { Profile::Shipped };
+        let [hub, generator] =
+            hub::build_binaries(workspace, profile, ["fanline", "fanline-bench"])?;
         let mut measure = workspace.command(generator);
-        process::run(
-            measure
-                .env("FANLINE_BIN", hub)
-                .arg(self.measure.subcommand())
-                .args(&self.args),
-        )
+        measure.env("FANLINE_BIN", hub).arg(self.measure.subcommand()).args(&self.args);
+        process::run(&mut measure)
     }
 }

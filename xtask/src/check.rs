@@ -1,7 +1,7 @@
 //! `cargo xtask check`: what a reviewer should not have to look for.
 //!
-//! All parts run even when one fails; the end is a line per part. A part that could not look says so and is never
-//! counted as held.
+//! All parts run even when one fails; the end is a line per part. A part that could not look says
+//! so and is never counted as held.
 
 mod deny;
 mod sources;
@@ -45,11 +45,7 @@ enum Outcome {
 
 impl Check {
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        let parts = if self.parts.is_empty() {
-            Part::value_variants()
-        } else {
-            &self.parts
-        };
+        let parts = if self.parts.is_empty() { Part::value_variants() } else { &self.parts };
         let mut report = Vec::new();
         let mut failed = 0;
         for part in parts {
@@ -75,45 +71,33 @@ impl Part {
         match self {
             Self::Fmt => process::run(workspace.cargo().args(["fmt", "--all", "--check"]))?,
             Self::Sources => sources::check(workspace)?,
-            Self::Clippy => process::run(workspace.cargo().args(CLIPPY))?,
-            Self::Doc => process::run(
-                workspace
-                    .cargo()
-                    .args(DOC)
-                    .env("RUSTDOCFLAGS", "-D warnings"),
-            )?,
+            Self::Clippy => clippy(workspace)?,
+            Self::Doc => doc(workspace)?,
             Self::Deny => deny::rules(workspace)?,
             Self::Advisories => return deny::advisories(workspace),
-            Self::Proto => {
-                let buf = setup::node_packages(workspace)?.join(".bin/buf");
-                process::run(
-                    workspace
-                        .command(buf)
-                        .arg("lint")
-                        .current_dir(workspace.path("proto")),
-                )?;
-            }
+            Self::Proto => proto(workspace)?,
             Self::Generated => generate::check(workspace)?,
         }
         Ok(Outcome::Held)
     }
 }
 
-// The same features as the tests use, so that cargo compiles the dependencies once.
-const CLIPPY: [&str; 8] = [
-    "clippy",
-    "--locked",
-    "--workspace",
-    "--all-targets",
-    "--all-features",
-    "--",
-    "-D",
-    "warnings",
-];
-const DOC: [&str; 5] = [
-    "doc",
-    "--locked",
-    "--workspace",
-    "--all-features",
-    "--no-deps",
-];
+// Clippy and the documentation use the same features as the tests, so that cargo compiles the
+// dependencies once for both.
+
+fn clippy(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut clippy = workspace.cargo();
+    clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--all-features"]);
+    process::run(clippy.args(["--", "-D", "warnings"]))
+}
+
+fn doc(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut doc = workspace.cargo();
+    doc.args(["doc", "--locked", "--workspace", "--all-features", "--no-deps"]);
+    process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn proto(workspace: &Workspace) -> anyhow::Result<()> {
+    let buf = setup::node_packages(workspace)?.join(".bin/buf");
+    process::run(workspace.command(buf).arg("lint").current_dir(workspace.path("proto")))
+}

@@ -1,4 +1,5 @@
-//! `cargo xtask gen`: the committed files that the hub itself writes, and whether they are still true.
+//! `cargo xtask gen`: the committed files that the hub itself writes, and whether they are still
+//! true.
 
 use std::{fs, path::PathBuf};
 
@@ -47,10 +48,7 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
 fn artefacts(workspace: &Workspace) -> anyhow::Result<Vec<Artefact>> {
     let hub = hub::build(workspace, Profile::Shipped)?;
     let defaults = process::read(workspace.command(hub).args(["config", "default"]))?;
-    Ok(vec![Artefact {
-        path: workspace.path("docs/config.toml"),
-        text: defaults,
-    }])
+    Ok(vec![Artefact { path: workspace.path("docs/config.toml"), text: defaults }])
 }
 
 impl Artefact {

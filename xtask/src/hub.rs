@@ -24,26 +24,24 @@ impl Profile {
 
 /// Builds `fanline` and gives its path.
 pub(crate) fn build(workspace: &Workspace, profile: Profile) -> anyhow::Result<PathBuf> {
-    build_binary(workspace, profile, "fanline")
+    let [hub] = build_binaries(workspace, profile, ["fanline"])?;
+    Ok(hub)
 }
 
-/// Builds one binary whose package has the same name.
+/// Builds binaries that are named like their packages, and gives their paths.
 ///
-/// One package per call: together, cargo would unite the features that each asks of shared dependencies, and the hub
-/// under test would not be the hub that `cargo build --release` gives.
-pub(crate) fn build_binary(
+/// All in one call: apart, each would compile most dependencies anew, with its own choice of their
+/// features.
+pub(crate) fn build_binaries<const N: usize>(
     workspace: &Workspace,
     profile: Profile,
-    name: &str,
-) -> anyhow::Result<PathBuf> {
-    process::run(workspace.cargo().args([
-        "build",
-        "--locked",
-        "--profile",
-        profile.cargo_name(),
-        "--package",
-        name,
-    ]))?;
+    names: [&str; N],
+) -> anyhow::Result<[PathBuf; N]> {
+    let mut build = workspace.cargo();
+    build.args(["build", "--locked", "--profile", profile.cargo_name()]);
+    build.args(names.iter().flat_map(|name| ["--package", name]));
+    process::run(&mut build)?;
     // Cargo gives its built-in `bench` profile no folder of its own: both land in `release`.
-    Ok(workspace.target().join("release").join(name))
+    let folder = workspace.target().join("release");
+    Ok(names.map(|name| folder.join(name)))
 }

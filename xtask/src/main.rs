@@ -1,8 +1,9 @@
 //! `cargo xtask`: the habits of the project, each one command that works on a fresh machine.
 //!
-//! This file is the table of contents: the command line and where each habit lives. What a habit does is in the
-//! module of its name; what several of them need is in [`setup`] (installing), [`hub`] (building the binary) and
-//! [`process`] (running other programs). There is no library here and nothing that the product depends on.
+//! This file is the table of contents: the command line and where each habit lives. What a habit
+//! does is in the module of its name; what several of them need is in [`setup`] (installing),
+//! [`hub`] (building the binary) and [`process`] (running other programs). There is no library here
+//! and nothing that the product depends on.
 
 mod bench;
 mod check;
@@ -22,11 +23,7 @@ use crate::workspace::Workspace;
 
 /// The habits of Fanline, a line each.
 #[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    disable_help_subcommand = true
-)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     habit: Habit,
@@ -64,5 +61,35 @@ fn run(habit: Habit) -> anyhow::Result<()> {
         Habit::Bench(bench) => bench.run(&workspace),
         Habit::Gen => generate::write(&workspace),
         Habit::Setup => setup::everything(&workspace),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_meant_for_another_program_is_passed_on() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap().habit;
+        let Habit::Test(test) = parse("xtask test -E package(x) --retries 2") else {
+            panic!("not a test");
+        };
+        assert_eq!(test.filter, ["-E", "package(x)", "--retries", "2"]);
+        let Habit::Bench(bench) = parse("xtask bench --quick idle --connections 10") else {
+            panic!("not a bench");
+        };
+        assert!(bench.quick);
+        assert_eq!(bench.args, ["--connections", "10"]);
+        let Habit::Bench(bench) = parse("xtask bench idle -- --help") else {
+            panic!("not a bench");
+        };
+        assert_eq!(bench.args, ["--help"]);
     }
 }

@@ -40,10 +40,7 @@ pub(crate) fn read(command: &mut Command) -> anyhow::Result<String> {
 
 /// Whether a program starts and succeeds; what it prints is dropped.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
-    let quiet = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())
 }
 
@@ -57,13 +54,8 @@ pub(crate) fn watch(
     let shown = Shown(&command).to_string();
     println!("$ {shown}");
     let (reader, writer) = io::pipe().context("no pipe for the output of a program")?;
-    command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("`{shown}` did not start"))?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let mut child = command.spawn().with_context(|| format!("`{shown}` did not start"))?;
     // The command holds our copies of the writing end: the pipe ends only when they are gone.
     drop(command);
     for line in BufReader::new(reader).split(b'\n') {
@@ -78,9 +70,7 @@ pub(crate) fn watch(
 /// The path of a program, if this machine has it.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let folders = env::var_os("PATH")?;
-    env::split_paths(&folders)
-        .map(|folder| folder.join(program))
-        .find(|path| path.is_file())
+    env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// A command as a person would type it.
@@ -89,14 +79,8 @@ struct Shown<'a>(&'a Command);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let program = std::path::Path::new(self.0.get_program());
-        write!(
-            f,
-            "{}",
-            program.file_name().unwrap_or(program.as_os_str()).display()
-        )?;
-        self.0
-            .get_args()
-            .try_for_each(|argument| write!(f, " {}", argument.display()))
+        write!(f, "{}", program.file_name().unwrap_or(program.as_os_str()).display())?;
+        self.0.get_args().try_for_each(|argument| write!(f, " {}", argument.display()))
     }
 }
 
@@ -117,9 +101,6 @@ mod tests {
     #[test]
     fn a_failing_program_is_named_with_its_arguments() {
         let error = run(Command::new("/bin/false").arg("--now")).unwrap_err();
-        assert!(
-            error.to_string().starts_with("`false --now` failed"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("`false --now` failed"), "{error}");
     }
 }

@@ -1,7 +1,8 @@
 //! Installing what a fresh Debian machine with Rust, Node 20 and Python 3.11 lacks.
 //!
-//! Each step looks first, says what it does, and does nothing the second time. A path in the environment
-//! (`FANLINE_CHROMIUM`, `FANLINE_PYTHON`) is taken as it is: then nothing is installed for it.
+//! Each step looks first, says what it does, and does nothing the second time. A path in the
+//! environment (`FANLINE_CHROMIUM`, `FANLINE_PYTHON`) is taken as it is: then nothing is installed
+//! for it.
 
 mod apt;
 mod browser;

@@ -15,14 +15,13 @@ pub(crate) struct Tally {
 impl Tally {
     /// Takes one line of output of `cargo nextest run` or `cargo test`.
     ///
-    /// What libtest prints counts only at the start of a line: nextest shows the output of a failed test, with libtest's
-    /// own words in it, indented.
+    /// What libtest prints counts only at the start of a line: nextest shows the output of a failed
+    /// test, with libtest's own words in it, indented.
     pub(crate) fn observe(&mut self, line: &str) {
         if let Some(counts) = line.strip_prefix("test result: ") {
             self.count(counts, ';');
-        } else if let Some(name) = line
-            .strip_prefix("test ")
-            .and_then(|test| test.strip_suffix(" ... FAILED"))
+        } else if let Some(name) =
+            line.strip_prefix("test ").and_then(|test| test.strip_suffix(" ... FAILED"))
         {
             self.failures.insert(name.to_owned());
         } else if let Some(counts) = nextest_summary(line) {
@@ -33,12 +32,11 @@ impl Tally {
         }
     }
 
-    /// Adds up `3 passed (1 slow), 2 failed, 1 timed out, 4 skipped` or `ok. 3 passed; 0 failed; 4 filtered out`.
+    /// Adds up `3 passed (1 slow), 2 failed, 1 timed out, 4 skipped` of nextest, or
+    /// `ok. 3 passed; 0 failed; 4 filtered out` of libtest.
     fn count(&mut self, counts: &str, separator: char) {
-        for part in counts
-            .trim_start_matches("ok. ")
-            .trim_start_matches("FAILED. ")
-            .split(separator)
+        for part in
+            counts.trim_start_matches("ok. ").trim_start_matches("FAILED. ").split(separator)
         {
             let mut words = part.split_whitespace();
             let (Some(Ok(number)), Some(outcome)) =
@@ -58,10 +56,7 @@ impl Tally {
 
 /// The counts in `Summary [   2.021s] 4 tests run: 3 passed, 1 failed`.
 fn nextest_summary(line: &str) -> Option<&str> {
-    let (_, counts) = line
-        .trim_start()
-        .strip_prefix("Summary [")?
-        .split_once(" run: ")?;
+    let (_, counts) = line.trim_start().strip_prefix("Summary [")?.split_once(" run: ")?;
     Some(counts)
 }
 
@@ -80,9 +75,7 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.failures.is_empty() {
             writeln!(f, "These failed:")?;
-            self.failures
-                .iter()
-                .try_for_each(|name| writeln!(f, "  {name}"))?;
+            self.failures.iter().try_for_each(|name| writeln!(f, "  {name}"))?;
         }
         writeln!(f, "{} passed, {} failed", self.passed, self.failed)
     }
@@ -98,7 +91,7 @@ mod tests {
             "        FAIL [   0.125s] (3/4) probe tests::bad
   stdout ───
     test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 4 filtered out
-     Summary [   2.021s] 4 tests run: 1 passed (1 slow), 1 failed, 1 timed out, 1 exec failed, 1 skipped
+     Summary [   2.021s] 4 tests run: 1 passed (1 slow), 1 failed, 1 timed out, 1 exec failed
         FAIL [   0.125s] (3/4) probe tests::bad
      TIMEOUT [   2.004s] (4/4) probe tests::slow
 error: test run failed",
@@ -118,10 +111,7 @@ test b::breaks ... FAILED
 test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
      Summary [   0.021s] 1 test run: 1 passed, 0 skipped",
         );
-        assert_eq!(
-            tally.to_string(),
-            "These failed:\n  b::breaks\n5 passed, 1 failed\n"
-        );
+        assert_eq!(tally.to_string(), "These failed:\n  b::breaks\n5 passed, 1 failed\n");
     }
 
     fn tally(output: &str) -> Tally {

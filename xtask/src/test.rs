@@ -1,4 +1,5 @@
-//! `cargo xtask test`: every test of the project, from a machine that may lack everything but Rust, Node and Python.
+//! `cargo xtask test`: every test of the project, from a machine that may lack everything but Rust,
+//! Node and Python.
 
 use std::{env, path::PathBuf, process::Command};
 
@@ -15,9 +16,9 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Passed on to `cargo nextest run`, to run some tests only: a name, `-E 'package(fanline-core)'`, ...
+    /// Passed on to `cargo nextest run`, to run some only: a part of their names, or a filter after -E
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    filter: Vec<String>,
+    pub(crate) filter: Vec<String>,
 }
 
 impl Test {
@@ -42,46 +43,35 @@ impl Test {
         Ok(())
     }
 
-    /// The runners in their order: the slow and telling one last, so that its summary closes the output.
+    /// The runners in their order: the telling one last, so that its summary closes the output.
     fn runners(&self, workspace: &Workspace) -> Vec<(&'static str, Command)> {
         let mut runners = Vec::new();
         if self.filter.is_empty() {
             runners.push(("doc tests", cargo_test(workspace, &["--doc"])));
         }
-        runners.push(match CARGO_NEXTEST.install(workspace) {
-            Ok(()) => ("tests", self.nextest(workspace)),
-            Err(error) => {
-                println!(
-                    "{error:#}: `cargo test` runs the tests instead, all of them and without groups"
-                );
-                (
-                    "tests",
-                    cargo_test(workspace, &["--all-targets", "--no-fail-fast"]),
-                )
-            }
-        });
+        let tests = CARGO_NEXTEST.install(workspace).map_or_else(
+            |error| {
+                println!("{error:#}");
+                println!("`cargo test` runs the tests instead: all of them, and without groups");
+                cargo_test(workspace, &["--all-targets", "--no-fail-fast"])
+            },
+            |()| self.nextest(workspace),
+        );
+        runners.push(("tests", tests));
         runners
     }
 
     fn nextest(&self, workspace: &Workspace) -> Command {
         let mut nextest = workspace.cargo();
-        nextest
-            .args([
-                "nextest",
-                "run",
-                "--locked",
-                "--workspace",
-                "--all-features",
-            ])
-            .args(&self.filter);
+        nextest.args(["nextest", "run", "--locked", "--workspace", "--all-features"]);
+        nextest.args(&self.filter);
         nextest
     }
 }
 
 fn cargo_test(workspace: &Workspace, targets: &[&str]) -> Command {
     let mut test = workspace.cargo();
-    test.args(["test", "--locked", "--workspace", "--all-features"])
-        .args(targets);
+    test.args(["test", "--locked", "--workspace", "--all-features"]).args(targets);
     test
 }
 

@@ -1,4 +1,5 @@
-//! Where things are: the root of the checkout, the target directory, the folders of the outside clients.
+//! Where things are: the root of the checkout, the target directory, the folders of the outside
+//! clients.
 
 use std::{
     env,
@@ -16,16 +17,13 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout from what `cargo run` tells its child, so that a moved checkout still works.
+    /// Finds the checkout from what `cargo run` tells its child, so that a moved checkout still
+    /// works.
     pub(crate) fn locate() -> anyhow::Result<Self> {
         let member =
             env::var_os("CARGO_MANIFEST_DIR").context("start this program as `cargo xtask`")?;
-        let root = Path::new(&member)
-            .parent()
-            .context("the xtask crate has no parent folder")?;
-        Ok(Self {
-            root: root.to_path_buf(),
-        })
+        let root = Path::new(&member).parent().context("the xtask crate has no parent folder")?;
+        Ok(Self { root: root.to_path_buf() })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -42,7 +40,8 @@ impl Workspace {
             .map_or_else(|| self.path("target"), |target| self.root.join(target))
     }
 
-    /// The npm package of the Node clients; its `node_modules` also holds `buf` and the browser driver.
+    /// The npm package of the Node clients; its `node_modules` also holds `buf` and the browser
+    /// driver.
     pub(crate) fn node(&self) -> PathBuf {
         self.path("tests/node")
     }

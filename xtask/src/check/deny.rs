@@ -14,8 +14,8 @@ pub(super) fn rules(workspace: &Workspace) -> anyhow::Result<()> {
         .context("`cargo deny check` also shows which crate brings in what is refused")
 }
 
-/// Advisories: needs a database that is fetched with git. Without it nothing is known, which is no failure of the
-/// change under check, and no success.
+/// Advisories: needs a database that is fetched with git. Without it nothing is known, which is no
+/// failure of the change under check, and no success.
 pub(super) fn advisories(workspace: &Workspace) -> anyhow::Result<Outcome> {
     CARGO_DENY.install(workspace)?;
     let mut deny = workspace.cargo();
@@ -24,9 +24,7 @@ pub(super) fn advisories(workspace: &Workspace) -> anyhow::Result<Outcome> {
     let status = process::watch(deny, |line| unfetched |= says_unfetched(line))?;
     match (status.success(), unfetched) {
         (true, _) => Ok(Outcome::Held),
-        (false, true) => Ok(Outcome::NotChecked(
-            "its database could not be fetched".to_owned(),
-        )),
+        (false, true) => Ok(Outcome::NotChecked("its database could not be fetched".to_owned())),
         (false, false) => bail!("`cargo deny check advisories` failed ({status})"),
     }
 }

@@ -1,4 +1,5 @@
-//! House rules that neither the compiler nor clippy knows. Each is a plain function from text to complaints.
+//! House rules that neither the compiler nor clippy knows. Each is a plain function from text to
+//! complaints.
 
 use std::{
     collections::BTreeSet,
@@ -17,23 +18,14 @@ pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let mut complaints = Vec::new();
     for path in files(workspace.root())? {
         let extension = path.extension().and_then(|extension| extension.to_str());
-        let is_npm_lock = path
-            .file_name()
-            .is_some_and(|name| name == "package-lock.json");
+        let is_npm_lock = path.file_name().is_some_and(|name| name == "package-lock.json");
         if extension != Some("rs") && !is_npm_lock {
             continue;
         }
         let text = read(&path)?;
-        let found = if is_npm_lock {
-            npm_lock(&text)
-        } else {
-            rust(&text)
-        };
-        complaints.extend(
-            found
-                .into_iter()
-                .map(|complaint| format!("{}: {complaint}", path.display())),
-        );
+        let found = if is_npm_lock { npm_lock(&text) } else { rust(&text) };
+        complaints
+            .extend(found.into_iter().map(|complaint| format!("{}: {complaint}", path.display())));
     }
     complaints.extend(versions(
         &read(&workspace.path("Cargo.toml"))?,
@@ -75,22 +67,15 @@ fn npm_lock(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every dependency of the version table has its line of reasons, and no line outlives its dependency.
+/// Every dependency of the version table has its line of reasons, and no line outlives its
+/// dependency.
 fn versions(manifest: &str, reasons: &str) -> Vec<String> {
-    let table = manifest
-        .lines()
-        .skip_while(|line| *line != "[workspace.dependencies]")
-        .skip(1);
-    let outside = table
-        .take_while(|line| !line.starts_with('['))
-        .filter(|line| !line.contains("path = "));
-    let used: BTreeSet<&str> = outside
-        .filter_map(|line| line.split_once(" = "))
-        .map(|(name, _)| name)
-        .collect();
-    let rows = reasons
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let table = manifest.lines().skip_while(|line| *line != "[workspace.dependencies]").skip(1);
+    let outside =
+        table.take_while(|line| !line.starts_with('[')).filter(|line| !line.contains("path = "));
+    let used: BTreeSet<&str> =
+        outside.filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).collect();
+    let rows = reasons.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let explained: BTreeSet<&str> = rows.map(|(name, _)| name).collect();
     let missing = used
         .difference(&explained)
@@ -107,9 +92,7 @@ fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         fs::read_dir(folder).with_context(|| format!("{} cannot be listed", folder.display()))?
     {
         let entry = entry?;
-        let is_foreign = FOREIGN_FOLDERS
-            .iter()
-            .any(|name| entry.file_name() == *name);
+        let is_foreign = FOREIGN_FOLDERS.iter().any(|name| entry.file_name() == *name);
         if !entry.file_type()?.is_dir() {
             found.push(entry.path());
         } else if !is_foreign {
@@ -147,7 +130,8 @@ mod tests {
 
     #[test]
     fn version_table_and_reasons_agree_both_ways() {
-        let manifest = "[workspace.dependencies]\nours = { path = \"ours\" }\nbytes = \"1\"\nhttp = \"1\"\n\n[profile.dev]\ndebug = 1\n";
+        let manifest = "[workspace.dependencies]\nours = { path = \"ours\" }\n\
+                        bytes = \"1\"\nhttp = \"1\"\n\n[profile.dev]\ndebug = 1\n";
         let reasons = "| `bytes` | shared buffers |\n| `gone` | once needed |\n";
         let complaints = versions(manifest, reasons);
         assert_eq!(

@@ -21,11 +21,7 @@ fn apt_get(workspace: &Workspace, arguments: &[&str]) -> anyhow::Result<()> {
     let root = process::read(workspace.command("id").arg("-u"))?.trim() == "0";
     // `env` carries the variable through sudo, which clears the environment.
     let call = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
-    let mut command = if root {
-        workspace.command(call[0])
-    } else {
-        workspace.command("sudo")
-    };
+    let mut command = if root { workspace.command(call[0]) } else { workspace.command("sudo") };
     command.args(if root { &call[1..] } else { &call[..] });
     process::run(command.args(arguments))
 }

@@ -5,18 +5,12 @@ use anyhow::Context as _;
 use crate::{process, workspace::Workspace};
 
 /// The test runner: a process per test, groups for heavy ones, and a summary.
-pub(crate) const CARGO_NEXTEST: CargoTool = CargoTool {
-    subcommand: "nextest",
-    package: "cargo-nextest",
-    version: "0.9.143",
-};
+pub(crate) const CARGO_NEXTEST: CargoTool =
+    CargoTool { subcommand: "nextest", package: "cargo-nextest", version: "0.9.143" };
 
 /// Licences, bans, sources and advisories of the dependencies.
-pub(crate) const CARGO_DENY: CargoTool = CargoTool {
-    subcommand: "deny",
-    package: "cargo-deny",
-    version: "0.20.2",
-};
+pub(crate) const CARGO_DENY: CargoTool =
+    CargoTool { subcommand: "deny", package: "cargo-deny", version: "0.20.2" };
 
 /// A subcommand of cargo and the package that brings it.
 #[derive(Debug)]
@@ -38,14 +32,7 @@ impl CargoTool {
             self.package, self.version
         );
         let mut install = workspace.cargo();
-        install.args([
-            "install",
-            "--quiet",
-            "--locked",
-            self.package,
-            "--version",
-            self.version,
-        ]);
+        install.args(["install", "--quiet", "--locked", self.package, "--version", self.version]);
         process::run(&mut install)
             .with_context(|| format!("{} could not be installed", self.package))
     }

@@ -23,13 +23,7 @@ pub(crate) fn packages(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     // Not `npm ci`: it refuses a lock file without the builds of `buf` for other systems, and a
     // registry that serves only our own systems cannot lock those. The lock file still decides.
     let mut npm = workspace.command("npm");
-    npm.args([
-        "install",
-        "--no-save",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-    ]);
+    npm.args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]);
     process::run(npm.current_dir(&folder))?;
     stamp.set()?;
     Ok(modules)
@@ -45,10 +39,7 @@ fn require_node(workspace: &Workspace) -> anyhow::Result<()> {
         .next()
         .and_then(|major| major.parse::<u32>().ok());
     if major.is_none_or(|major| major < NODE_MAJOR_MIN) {
-        bail!(
-            "Node {NODE_MAJOR_MIN} or newer is needed, this one is {}",
-            version.trim()
-        );
+        bail!("Node {NODE_MAJOR_MIN} or newer is needed, this one is {}", version.trim());
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! A Python environment of the project's own in the target directory, with the pinned packages of `tests/python`.
+//! A Python environment of the project's own in the target directory, with the pinned packages of
+//! `tests/python`.
 
 use std::{env, path::PathBuf};
 
@@ -17,32 +18,15 @@ pub(crate) fn interpreter(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     if stamp.is_current() {
         return Ok(python);
     }
-    println!(
-        "installing the Python packages of {}",
-        requirements.display()
-    );
+    println!("installing the Python packages of {}", requirements.display());
     // Debian packs Python without what `venv` needs.
-    if !process::succeeds(
-        workspace
-            .command("python3")
-            .args(["-c", "import venv, ensurepip"]),
-    ) {
-        apt::install(
-            workspace,
-            &["python3", "python3-venv"],
-            "the Python clients",
-        )?;
+    if !process::succeeds(workspace.command("python3").args(["-c", "import venv, ensurepip"])) {
+        apt::install(workspace, &["python3", "python3-venv"], "the Python clients")?;
     }
-    process::run(
-        workspace
-            .command("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&environment),
-    )?;
+    process::run(workspace.command("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
     let mut pip = workspace.command(&python);
     process::run(
-        pip.args(["-m", "pip", "install", "--quiet", "--requirement"])
-            .arg(&requirements),
+        pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements),
     )?;
     stamp.set()?;
     Ok(python)

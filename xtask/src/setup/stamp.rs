@@ -19,10 +19,7 @@ impl Stamp {
     pub(crate) fn new(list: &Path, installed: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(list)
             .with_context(|| format!("{} cannot be read", list.display()))?;
-        Ok(Self {
-            path: installed.join(".installed-from"),
-            list: text,
-        })
+        Ok(Self { path: installed.join(".installed-from"), list: text })
     }
 
     pub(crate) fn is_current(&self) -> bool {
