@@ -1,1 +1,44 @@
-//! Skeleton.
+//! The harness of the end-to-end tests: a real hub process, and the clients that talk to it from outside.
+//!
+//! Nothing here knows the hub's code: it uses the command line, the sockets and `fanline.v1`, as a stranger would. Waiting
+//! is always for an event and always with a deadline; a wait that fails panics and says what was seen instead.
+//! Start with [`Hub`]. The tests themselves are in `tests/it`.
+
+mod api_key;
+mod config;
+mod crowd;
+mod deadline;
+mod flood;
+mod frame;
+mod hub;
+mod memory;
+mod metrics;
+mod position;
+mod process;
+mod progress;
+mod raw_http;
+mod raw_socket;
+mod room;
+mod rpc;
+mod script;
+mod token;
+mod upgrade;
+
+pub use api_key::ApiKey;
+pub use crowd::{CrowdMember, Tally};
+pub use deadline::{DEADLINE, eventually, within};
+pub use flood::Flood;
+pub use frame::Frame;
+pub use hub::{Addresses, Hub, HubBuilder, fanline};
+pub use memory::resident_bytes;
+pub use metrics::Metrics;
+pub use position::{Position, offset_of, position_of};
+pub use process::Process;
+pub use progress::Progress;
+pub use raw_http::{HttpAnswer, get};
+pub use raw_socket::RawSocket;
+pub use room::Room;
+pub use rpc::{Publication, Rpc, reason, violated_fields};
+pub use script::Script;
+pub use token::{AUDIENCE, ISSUER, Signer, Token};
+pub use upgrade::{Refusal, Upgrade};

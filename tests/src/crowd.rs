@@ -1,0 +1,174 @@
+//! Members in the thousands: a client that reads nothing of an event but its position.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::frame::{Frame, FrameHead};
+use crate::position::Position;
+
+const READ_BYTES: usize = 64 * 1024;
+
+/// A member of one channel.
+#[derive(Debug)]
+pub struct CrowdMember {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    tally: Tally,
+}
+
+/// What a member saw, over all its connections.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Where it stands: the last event seen, or where it first joined.
+    pub position: Option<Position>,
+    /// Events seen.
+    pub events: u64,
+    /// How often it joined again and was told that nothing was missed.
+    pub recovered: u64,
+}
+
+impl CrowdMember {
+    /// Connects and joins; a tally that has a position goes on from there.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is not as promised, in words.
+    pub async fn join(address: SocketAddr, token: &str, channel: &str, tally: Tally) -> Result<Self, String> {
+        let stream = TcpStream::connect(address)
+            .await
+            .map_err(|error| format!("cannot connect: {error}"))?;
+        let buffer = Vec::with_capacity(READ_BYTES);
+        let mut member = Self { stream, buffer, tally };
+        member.upgrade(address, token).await?;
+        let since = member
+            .tally
+            .position
+            .as_ref()
+            .map_or_else(String::new, |position| format!(r#","since":"{position}""#));
+        let join = Frame::text(format!(r#"{{"op":"join","id":1,"channel":"{channel}"{since}}}"#));
+        member.send(&join.encode()).await?;
+        let answer = member.frame_with(|text| text.contains(r#""id":1"#)).await?;
+        let position = position_in(&answer)?;
+        if let Some(asked) = &member.tally.position {
+            if !answer.contains(r#""recovered":true"#) || position != *asked {
+                return Err(format!("joined since {asked}, answered {answer}"));
+            }
+            member.tally.recovered += 1;
+        }
+        member.tally.position = Some(position);
+        Ok(member)
+    }
+
+    /// Reads once and checks each event that came: it has to be the next. Returns how far the member is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancelled, nothing is lost: bytes that were read stay in the member.
+    ///
+    /// # Errors
+    ///
+    /// A gap, a duplicate, a disorder or the end of the connection, in words.
+    pub async fn advance(&mut self) -> Result<u64, String> {
+        self.read().await?;
+        let mut taken = 0;
+        while let Some((head, bytes)) = frame_at(&self.buffer[taken..]) {
+            match head.opcode {
+                FrameHead::TEXT => self.tally.see(text(&bytes[head.head_bytes..])?)?,
+                FrameHead::PING => {}
+                opcode => return Err(format!("a frame with the opcode {opcode}")),
+            }
+            taken += head.frame_bytes();
+        }
+        self.buffer.drain(..taken);
+        Ok(self.tally.position.as_ref().map_or(0, |position| position.offset))
+    }
+
+    /// Ends the connection without a Close.
+    pub fn vanish(self) -> Tally {
+        self.tally
+    }
+
+    async fn upgrade(&mut self, address: SocketAddr, token: &str) -> Result<(), String> {
+        let request = format!(
+            "GET /v1/ws HTTP/1.1\r\nhost: {address}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             sec-websocket-protocol: fanline.v1\r\nauthorization: Bearer {token}\r\n\r\n"
+        );
+        self.send(request.as_bytes()).await?;
+        loop {
+            self.read().await?;
+            if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                let head: Vec<u8> = self.buffer.drain(..end + 4).collect();
+                let upgraded = head.starts_with(b"HTTP/1.1 101 ");
+                return upgraded
+                    .then_some(())
+                    .ok_or_else(|| format!("no upgrade: {}", String::from_utf8_lossy(&head)));
+            }
+        }
+    }
+
+    /// The first text that `wanted` accepts; those before it are dropped.
+    async fn frame_with(&mut self, wanted: impl Fn(&str) -> bool) -> Result<String, String> {
+        loop {
+            while let Some((head, bytes)) = frame_at(&self.buffer) {
+                let found = text(&bytes[head.head_bytes..])?.to_owned();
+                self.buffer.drain(..head.frame_bytes());
+                if wanted(&found) {
+                    return Ok(found);
+                }
+            }
+            self.read().await?;
+        }
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let sent = self.stream.write_all(bytes).await;
+        sent.map_err(|error| format!("cannot write: {error}"))
+    }
+
+    async fn read(&mut self) -> Result<(), String> {
+        match self.stream.read_buf(&mut self.buffer).await {
+            Ok(0) => Err("the hub closes".to_owned()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("cannot read: {error}")),
+        }
+    }
+}
+
+impl Tally {
+    /// Counts one text, which has to be the next event.
+    fn see(&mut self, text: &str) -> Result<(), String> {
+        if !text.contains(r#""op":"event""#) {
+            return Err(format!("not an event: {text}"));
+        }
+        let position = position_in(text)?;
+        let next = self.position.as_ref().map(|position| position.plus(1));
+        if next.as_ref() != Some(&position) {
+            return Err(format!("{next:?} should come, {position} comes"));
+        }
+        self.position = Some(position);
+        self.events += 1;
+        Ok(())
+    }
+}
+
+/// The first whole frame in `bytes`.
+fn frame_at(bytes: &[u8]) -> Option<(FrameHead, &[u8])> {
+    let head = FrameHead::parse(bytes)?;
+    Some((head, bytes.get(..head.frame_bytes())?))
+}
+
+fn text(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|error| error.to_string())
+}
+
+/// The value of `"position":"…"`, found by search: a crowd cannot afford to parse each frame. The data of the events in
+/// the test has no such key.
+fn position_in(text: &str) -> Result<Position, String> {
+    let key = r#""position":""#;
+    let start = text.find(key).ok_or_else(|| format!("no position in {text}"))? + key.len();
+    let length = text[start..].find('"').ok_or_else(|| format!("{text} breaks off"))?;
+    text[start..start + length].parse()
+}

@@ -1,0 +1,149 @@
+//! WebSocket frames byte by byte (RFC 6455 section 5.2), correct by default and wrong on demand.
+
+/// A frame as a client sends it.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    first: u8,
+    payload: Vec<u8>,
+    masked: bool,
+    declared: Option<u64>,
+}
+
+const FIN: u8 = 0x80;
+const MASKED: u8 = 0x80;
+/// Any key will do for a test; a varied one shows that the hub uses all four bytes.
+const MASK: [u8; 4] = [0x1f, 0x8c, 0x03, 0xe7];
+
+impl Frame {
+    /// A whole text message.
+    pub fn text(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(0x1, payload)
+    }
+
+    /// A whole binary message.
+    pub fn binary(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(0x2, payload)
+    }
+
+    /// A part of a fragmented message.
+    pub fn continuation(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(0x0, payload)
+    }
+
+    /// A Close.
+    pub fn close(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(0x8, payload)
+    }
+
+    /// A Ping.
+    pub fn ping(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(0x9, payload)
+    }
+
+    /// A frame of any opcode, defined or not.
+    pub fn new(opcode: u8, payload: impl Into<Vec<u8>>) -> Self {
+        Self {
+            first: FIN | opcode,
+            payload: payload.into(),
+            masked: true,
+            declared: None,
+        }
+    }
+
+    /// More of this message follows: no FIN.
+    #[must_use]
+    pub fn unfinished(mut self) -> Self {
+        self.first &= !FIN;
+        self
+    }
+
+    /// Sets the bits of RSV1, RSV2 and RSV3 (0x40, 0x20, 0x10).
+    #[must_use]
+    pub fn reserved(mut self, bits: u8) -> Self {
+        self.first |= bits & 0x70;
+        self
+    }
+
+    /// Sends the payload in the clear, as only servers may.
+    #[must_use]
+    pub fn unmasked(mut self) -> Self {
+        self.masked = false;
+        self
+    }
+
+    /// Claims this payload length, whatever follows.
+    #[must_use]
+    pub fn declaring(mut self, length: u64) -> Self {
+        self.declared = Some(length);
+        self
+    }
+
+    /// The bytes on the wire.
+    pub fn encode(&self) -> Vec<u8> {
+        let length = self.declared.unwrap_or(self.payload.len() as u64);
+        let masked = if self.masked { MASKED } else { 0 };
+        let mut bytes = vec![self.first];
+        match (u8::try_from(length), u16::try_from(length)) {
+            (Ok(short), _) if short < 126 => bytes.push(masked | short),
+            (_, Ok(medium)) => {
+                bytes.push(masked | 126);
+                bytes.extend(medium.to_be_bytes());
+            }
+            (_, Err(_)) => {
+                bytes.push(masked | 127);
+                bytes.extend(length.to_be_bytes());
+            }
+        }
+        if self.masked {
+            bytes.extend(MASK);
+            let masked = self.payload.iter().zip(MASK.iter().cycle());
+            bytes.extend(masked.map(|(byte, key)| byte ^ key));
+        } else {
+            bytes.extend(&self.payload);
+        }
+        bytes
+    }
+}
+
+/// A frame from the hub: its head, and where its payload lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FrameHead {
+    pub(crate) opcode: u8,
+    pub(crate) head_bytes: usize,
+    pub(crate) payload_bytes: usize,
+}
+
+impl FrameHead {
+    pub(crate) const TEXT: u8 = 0x1;
+    pub(crate) const CLOSE: u8 = 0x8;
+    pub(crate) const PING: u8 = 0x9;
+    pub(crate) const PONG: u8 = 0xa;
+
+    /// Reads a head; `None` while bytes are missing.
+    ///
+    /// # Panics
+    ///
+    /// When the hub sends what a server never may: masked, fragmented or with reserved bits.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let [first, second, rest @ ..] = bytes else {
+            return None;
+        };
+        assert_eq!(first & 0x70, 0, "the hub sets reserved bits");
+        assert_eq!(first & FIN, FIN, "the hub fragments");
+        assert_eq!(second & MASKED, 0, "the hub masks");
+        let (head_bytes, payload_bytes) = match second {
+            126 => (4, usize::from(u16::from_be_bytes(*rest.first_chunk()?))),
+            127 => (10, usize::try_from(u64::from_be_bytes(*rest.first_chunk()?)).ok()?),
+            short => (2, usize::from(*short)),
+        };
+        Some(Self {
+            opcode: first & 0x0f,
+            head_bytes,
+            payload_bytes,
+        })
+    }
+
+    pub(crate) fn frame_bytes(self) -> usize {
+        self.head_bytes + self.payload_bytes
+    }
+}

@@ -1,0 +1,44 @@
+//! The counters at `/metrics`.
+
+use std::net::SocketAddr;
+
+use crate::raw_http::get;
+
+/// One scrape.
+#[derive(Debug)]
+pub struct Metrics(String);
+
+impl Metrics {
+    pub(crate) async fn scrape(ops: SocketAddr) -> Self {
+        let answer = get(ops, "/metrics").await;
+        assert_eq!(answer.status, 200, "/metrics answers {}", answer.head);
+        Self(answer.body)
+    }
+
+    /// The sum of all series of one metric whose labels contain `labels`, such as `reason="RATE_LIMITED"`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such metric at all: a test that watches a misspelt counter would pass for ever.
+    pub fn sum(&self, name: &str, labels: &str) -> f64 {
+        let series: Vec<(&str, f64)> = self
+            .0
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.rsplit_once(' '))
+            .filter(|(series, _)| series.split('{').next() == Some(name))
+            .filter_map(|(series, value)| Some((series, value.parse().ok()?)))
+            .collect();
+        assert!(!series.is_empty(), "no metric {name} in\n{}", self.0);
+        series
+            .iter()
+            .filter(|(series, _)| series.contains(labels))
+            .map(|(_, value)| value)
+            .sum()
+    }
+
+    /// The exposition as served.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,140 @@
+//! A child process whose output is kept and which never outlives its test.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::deadline::{DEADLINE, within};
+
+/// A running child. Dropping it kills it (SIGKILL), and only it.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    stdout: watch::Receiver<Vec<String>>,
+    stderr: watch::Receiver<Vec<String>>,
+    /// Read the two pipes to their ends; aborted with the process.
+    readers: JoinSet<()>,
+}
+
+impl Process {
+    /// Starts `command` without standard input.
+    pub fn spawn(name: &str, mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} does not start: {error}: {command:?}"));
+        let mut readers = JoinSet::new();
+        let stdout = collect(&mut readers, child.stdout.take());
+        let stderr = collect(&mut readers, child.stderr.take());
+        Self {
+            name: name.to_owned(),
+            child,
+            stdout,
+            stderr,
+            readers,
+        }
+    }
+
+    /// The process id, while it runs.
+    pub fn id(&self) -> u32 {
+        self.child
+            .id()
+            .unwrap_or_else(|| panic!("{} has ended\n{}", self.name, self.output()))
+    }
+
+    /// The first line of standard output that `wanted` accepts, whenever it comes.
+    pub async fn stdout_line(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let mut stdout = self.stdout.clone();
+        let lines = within(
+            DEADLINE,
+            &format!("{what} from {}", self.name),
+            stdout.wait_for(|lines| lines.iter().any(|line| wanted(line))),
+        )
+        .await;
+        match lines {
+            Ok(lines) => lines
+                .iter()
+                .find(|line| wanted(line))
+                .expect("wait_for has just found it")
+                .clone(),
+            Err(_) => panic!("{} ended without {what}\n{}", self.name, self.output()),
+        }
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        // The shell's own `kill`, because a signal to another process takes `unsafe` or a dependency.
+        let status = std::process::Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -TERM {}", self.id()))
+            .status()
+            .expect("sh is there");
+        assert!(status.success(), "{} takes no signal", self.name);
+    }
+
+    /// Kills the process without notice, as a crash would.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("our own child can be killed");
+    }
+
+    /// Waits for the end of the process and of its output.
+    pub async fn exit(&mut self) -> ExitStatus {
+        self.exit_within(DEADLINE).await
+    }
+
+    /// Like [`Process::exit`], with its own deadline.
+    pub async fn exit_within(&mut self, limit: Duration) -> ExitStatus {
+        let exit = async {
+            let status = self.child.wait().await.expect("our own child can be waited for");
+            while self.readers.join_next().await.is_some() {}
+            status
+        };
+        match tokio::time::timeout(limit, exit).await {
+            Ok(status) => status,
+            Err(_) => panic!("{} runs on after {limit:?}\n{}", self.name, self.output()),
+        }
+    }
+
+    /// What standard output held so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.borrow().join("\n")
+    }
+
+    /// What standard error held so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.borrow().join("\n")
+    }
+
+    /// Both, for the message of a failure.
+    pub fn output(&self) -> String {
+        format!(
+            "--- stdout of {name}\n{}\n--- stderr of {name}\n{}\n---",
+            self.stdout(),
+            self.stderr(),
+            name = self.name
+        )
+    }
+}
+
+fn collect(
+    readers: &mut JoinSet<()>,
+    pipe: Option<impl AsyncRead + Unpin + Send + 'static>,
+) -> watch::Receiver<Vec<String>> {
+    let (sender, receiver) = watch::channel(Vec::new());
+    let pipe = pipe.expect("spawn piped it");
+    readers.spawn(async move {
+        let mut lines = BufReader::new(pipe).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            sender.send_modify(|all| all.push(line));
+        }
+    });
+    receiver
+}

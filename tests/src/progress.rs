@@ -1,0 +1,37 @@
+//! How far members have come, so that a publisher can stay within what history holds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::interval;
+
+/// The offsets that a number of members have reached.
+#[derive(Clone, Debug)]
+pub struct Progress(Arc<[AtomicU64]>);
+
+impl Progress {
+    /// All members at the start.
+    pub fn of(members: usize) -> Self {
+        Self((0..members).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// Notes that a member has come to `offset`.
+    pub fn reached(&self, member: usize, offset: u64) {
+        self.0[member].store(offset, Ordering::Relaxed);
+    }
+
+    /// The offset that all members have reached.
+    pub fn least(&self) -> u64 {
+        let offsets = self.0.iter().map(|offset| offset.load(Ordering::Relaxed));
+        offsets.min().unwrap_or(u64::MAX)
+    }
+
+    /// Waits until all members have reached `offset`.
+    pub async fn until(&self, offset: u64) {
+        let mut ticks = interval(Duration::from_millis(1));
+        while self.least() < offset {
+            ticks.tick().await;
+        }
+    }
+}

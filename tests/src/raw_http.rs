@@ -1,0 +1,64 @@
+//! One HTTP/1.1 request on a connection of its own, without a client library that would mend what the hub does.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::deadline::{DEADLINE, within};
+
+/// A complete answer.
+#[derive(Debug)]
+pub struct HttpAnswer {
+    /// The status code.
+    pub status: u16,
+    /// The head as sent, status line included.
+    pub head: String,
+    /// The body; chunks are left as they are.
+    pub body: String,
+}
+
+impl HttpAnswer {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// Reads an answer from the bytes of a connection that has ended.
+    pub fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("{text:?} is no HTTP answer"));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or_else(|| panic!("{head:?} has no status"));
+        let head = head.to_owned();
+        let body = body.to_owned();
+        Self { status, head, body }
+    }
+}
+
+/// `GET path`, reading until the server closes.
+pub async fn get(address: SocketAddr, path: &str) -> HttpAnswer {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    within(DEADLINE, &format!("the answer to GET {path}"), async {
+        let mut stream = TcpStream::connect(address).await.expect("the hub listens");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("the hub reads the request");
+        let mut bytes = Vec::new();
+        stream
+            .read_to_end(&mut bytes)
+            .await
+            .expect("the answer ends with the connection");
+        HttpAnswer::parse(&bytes)
+    })
+    .await
+}

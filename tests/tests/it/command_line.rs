@@ -1,0 +1,224 @@
+//! The commands that a newcomer types.
+
+use std::path::Path;
+
+use fanline_tests::{ApiKey, Hub, Process, Publication, Token, fanline};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+#[tokio::test]
+async fn dev_prints_lines_to_paste_that_deliver() {
+    let mut dev = Dev::start().await;
+    let subscribe = dev.line_with("fanline subscribe ").await;
+    let publish = dev.line_with("fanline publish ").await;
+
+    let mut subscriber = pasted(&subscribe);
+    let mut publisher = pasted(&publish);
+    // The subscriber may come a moment too late for the first event: it is published until one arrives.
+    let arrived = subscriber.stdout_line("the event", |line| line.contains("\"data\""));
+    tokio::pin!(arrived);
+    let event = loop {
+        tokio::select! {
+            event = &mut arrived => break event,
+            status = publisher.exit() => {
+                assert!(status.success(), "{}", publisher.output());
+                publisher = pasted(&publish);
+            }
+        }
+    };
+    assert!(event.contains("position"), "{event}");
+}
+
+#[tokio::test]
+async fn devs_token_opens_a_room_that_hears_what_is_published_over_grpc() {
+    let mut dev = Dev::start().await;
+    let token = dev.token().await;
+    let address = dev.address("ws://").await;
+    let publish = dev.line_with("fanline publish ").await;
+    let channel = publish
+        .split_whitespace()
+        .find(|word| word.contains(':') && !word.contains("//"))
+        .expect("the line names a channel")
+        .trim_matches('\'')
+        .to_owned();
+
+    let mut room = fanline_tests::Upgrade::to(address).bearer(&token).open().await;
+    room.join(&channel).await;
+    let mut publisher = pasted(&publish);
+    assert!(publisher.exit().await.success(), "{}", publisher.output());
+    let event = room.event().await;
+    assert_eq!(event["channel"], channel.as_str());
+}
+
+#[tokio::test]
+async fn dev_prints_lines_for_other_tools_too() {
+    let mut dev = Dev::start().await;
+    let websocat = dev.line_with("websocat").await;
+    assert!(websocat.contains("/v1/ws"), "{websocat}");
+    let grpcurl = dev.line_with("grpcurl").await;
+    assert!(grpcurl.contains("fanline.v1.Publisher/Publish"), "{grpcurl}");
+}
+
+#[tokio::test]
+async fn two_devs_do_not_share_their_keys() {
+    let mut first = Dev::start().await;
+    let mut second = Dev::start().await;
+    let token = first.token().await;
+    assert_ne!(token, second.token().await);
+    let address = second.address("ws://").await;
+    let refusal = fanline_tests::Upgrade::to(address).bearer(&token).refused().await;
+    assert!(refusal.is_invalid_token(), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn publish_and_subscribe_work_against_a_hub_in_production() {
+    let hub = Hub::start().await;
+    let mut room = hub.room(&Token::user("ada").everything_in(&["chat:*"])).await;
+    room.join("chat:lobby").await;
+    let on_hub = |arguments: &[&str]| {
+        let mut command = fanline();
+        command.args(arguments);
+        command.arg("--url").arg(format!("http://{}", hub.addresses.grpc));
+        command.arg("--key").arg(ApiKey::all().secret);
+        Process::spawn("fanline", command)
+    };
+    let mut publisher = on_hub(&["publish", "chat:lobby", r#"{"text":"from a shell"}"#]);
+    assert!(publisher.exit().await.success(), "{}", publisher.output());
+    assert_eq!(room.event().await["data"], json!({"text": "from a shell"}));
+
+    let mut subscriber = on_hub(&["subscribe", "chat:lobby", "--since", "earliest"]);
+    let line = subscriber.stdout_line("the event", |line| line.contains("from a shell")).await;
+    let event: Value = serde_json::from_str(&line).expect("a line of JSON");
+    assert_eq!(event["data"], json!({"text": "from a shell"}));
+    hub.publish(Publication::to("chat:lobby", "second")).await;
+    subscriber.stdout_line("the next event", |line| line.contains("second")).await;
+}
+
+#[tokio::test]
+async fn a_command_that_fails_says_why_and_exits_so() {
+    let hub = Hub::start().await;
+    let mut command = fanline();
+    command.args(["publish", "chat:lobby", "1", "--key", "wrong", "--url"]);
+    command.arg(format!("http://{}", hub.addresses.grpc));
+    let mut process = Process::spawn("fanline publish", command);
+    assert!(!process.exit().await.success());
+    assert!(process.stderr().contains("UNAUTHENTICATED"), "{}", process.output());
+}
+
+#[tokio::test]
+async fn key_makes_a_key_and_the_hash_to_configure() {
+    let mut process = run(&["key"]);
+    assert!(process.exit().await.success(), "{}", process.output());
+    let output = process.stdout();
+    let words: Vec<&str> = output.split(|c: char| c.is_whitespace() || c == '"').collect();
+    let hash = words.iter().find(|word| word.starts_with("sha256:")).expect("a hash");
+    let matches = |word: &&&str| ApiKey::hash_of(word) == **hash;
+    assert!(words.iter().find(matches).is_some(), "no word of {output:?} has this hash");
+    let mut second = run(&["key"]);
+    second.exit().await;
+    assert_ne!(output, second.stdout());
+}
+
+#[tokio::test]
+async fn the_default_configuration_is_explained_and_can_be_checked() {
+    let mut process = run(&["config", "default"]);
+    assert!(process.exit().await.success(), "{}", process.output());
+    let text = process.stdout();
+    for section in ["[public]", "[grpc]", "[ops]", "[limits]", "[history]", "[drain]", "[telemetry]"] {
+        assert!(text.contains(section), "no {section} in\n{text}");
+    }
+    assert!(text.contains("\"25s\""), "durations are written as they are read");
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let good = folder.path().join("good.toml");
+    std::fs::write(&good, Hub::builder().text()).expect("the folder is ours");
+    let mut process = check(&good);
+    assert!(process.exit().await.success(), "{}", process.output());
+
+    let bad = folder.path().join("bad.toml");
+    std::fs::write(&bad, Hub::builder().set("limits.wirte_timeout", "1s").text()).expect("the folder is ours");
+    let mut process = check(&bad);
+    assert!(!process.exit().await.success());
+    assert!(process.stderr().contains("write_timeout"), "{}", process.output());
+}
+
+#[tokio::test]
+async fn token_mints_what_the_hub_of_that_configuration_takes() {
+    let builder = Hub::builder();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("fanline.toml");
+    std::fs::write(&path, builder.text()).expect("the folder is ours");
+    let hub = builder.start().await;
+    let mut command = fanline();
+    command.args(["token", "--sub", "ada", "--subscribe", "chat:*", "--config"]).arg(path);
+    let mut process = Process::spawn("fanline token", command);
+    assert!(process.exit().await.success(), "{}", process.output());
+    let token = process.stdout();
+    let mut room = hub.upgrade().bearer(token.trim()).open().await;
+    assert_eq!(room.welcome["user"], "ada");
+    room.join("chat:lobby").await;
+    let publish = json!({"op": "publish", "channel": "chat:lobby", "type": "note", "data": 1});
+    assert_eq!(room.refused(publish).await, "PERMISSION_DENIED");
+}
+
+/// `fanline dev` on free ports.
+struct Dev(Process);
+
+impl Dev {
+    async fn start() -> Self {
+        let mut command = fanline();
+        command.arg("dev");
+        for listener in ["PUBLIC", "GRPC", "OPS"] {
+            command.env(format!("FANLINE_{listener}__LISTEN"), "127.0.0.1:0");
+        }
+        Self(Process::spawn("fanline dev", command))
+    }
+
+    /// The printed line that contains `part`, from there on.
+    async fn line_with(&mut self, part: &str) -> String {
+        let line = self.0.stdout_line(part, |line| line.contains(part)).await;
+        let start = line.find(part).expect("it was found there");
+        line[start..].to_owned()
+    }
+
+    /// The printed token.
+    async fn token(&mut self) -> String {
+        let line = self.line_with("eyJ").await;
+        let end = line.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
+        line[..end.unwrap_or(line.len())].to_owned()
+    }
+
+    /// The address in the first printed URL of a scheme.
+    async fn address(&mut self, scheme: &str) -> std::net::SocketAddr {
+        let line = self.line_with(scheme).await;
+        let rest = &line[scheme.len()..];
+        let end = rest.find(|c: char| !c.is_ascii_digit() && !".:".contains(c));
+        rest[..end.unwrap_or(rest.len())]
+            .parse()
+            .unwrap_or_else(|error| panic!("{error} in {line:?}"))
+    }
+}
+
+/// Runs a line as a shell would after pasting it, with the binary on the path.
+fn pasted(line: &str) -> Process {
+    let binary = fanline().as_std().get_program().to_owned();
+    let folder = Path::new(&binary).parent().expect("the binary lies in a folder");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new("sh");
+    // `exec`: the process that is killed at the end is the client itself, not a shell around it.
+    command.arg("-c").arg(format!("exec {line}"));
+    command.env("PATH", format!("{}:{path}", folder.display()));
+    Process::spawn(line, command)
+}
+
+fn run(arguments: &[&str]) -> Process {
+    let mut command = fanline();
+    command.args(arguments);
+    Process::spawn("fanline", command)
+}
+
+fn check(path: &Path) -> Process {
+    let mut command = fanline();
+    command.args(["config", "check", "--config"]).arg(path);
+    Process::spawn("fanline config check", command)
+}

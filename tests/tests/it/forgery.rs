@@ -1,0 +1,117 @@
+//! A token that is not good opens nothing, wherever it stands.
+
+use fanline_tests::{Hub, Publication, Signer, Token};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_bad_token_is_refused_before_the_upgrade_wherever_it_stands() {
+    let hub = Hub::start().await;
+    for (flaw, token) in bad_tokens() {
+        let header = hub.upgrade().bearer(&token).refused().await;
+        assert!(header.is_invalid_token(), "{flaw}, as header: {header:?}");
+
+        let subprotocol = hub.upgrade().subprotocol(&token).refused().await;
+        assert!(subprotocol.is_invalid_token(), "{flaw}, as subprotocol: {subprotocol:?}");
+
+        let page = hub.upgrade().origin("https://app.example.com");
+        let cookie = page.cookie(&token).refused().await;
+        assert!(cookie.is_invalid_token(), "{flaw}, as cookie: {cookie:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_token_in_the_first_frame_closes_with_4401_and_nothing_is_handled() {
+    let hub = Hub::start().await;
+    let mut witness = hub.room(&token()).await;
+    witness.join("chat:lobby").await;
+    for (flaw, token) in bad_tokens() {
+        let mut intruder = hub.upgrade().open_unauthenticated().await;
+        let auth = json!({"op": "auth", "id": 1, "token": token});
+        intruder.send_text(&auth.to_string()).await;
+        // Sent without waiting for the verdict, as an attacker would.
+        let publish = json!({"op": "publish", "id": 2, "channel": "chat:lobby", "data": flaw});
+        intruder.send_text(&publish.to_string()).await;
+        assert_eq!(intruder.close_code().await, 4401, "{flaw}");
+        let told: Vec<_> = intruder.unread().collect();
+        assert!(told.iter().all(|frame| frame["op"] == "error"), "{flaw}: {told:?}");
+    }
+    hub.publish(Publication::to("chat:lobby", "marker")).await;
+    assert_eq!(witness.event().await["data"], "marker");
+}
+
+#[tokio::test]
+async fn a_refused_handshake_counts_as_refused_and_not_as_a_connection() {
+    let hub = Hub::start().await;
+    let before = hub.metrics().await;
+    hub.upgrade()
+        .bearer(&token().signed_by(Signer::Stranger).sign())
+        .refused()
+        .await;
+    let after = hub.metrics().await;
+    let grew = |name: &str| after.sum(name, "") - before.sum(name, "");
+    assert_eq!(grew("fanline_refusals_total"), 1.0);
+    assert_eq!(grew("fanline_connections_opened_total"), 0.0);
+    assert_eq!(grew("fanline_operations_total"), 0.0);
+}
+
+#[tokio::test]
+async fn good_tokens_of_both_algorithms_work() {
+    let hub = Hub::start().await;
+    for signer in [Signer::Hs256, Signer::Rs256] {
+        let mut room = hub.room(&token().signed_by(signer)).await;
+        room.join("chat:lobby").await;
+        room.publish("chat:lobby", json!("hello")).await;
+        assert_eq!(room.event().await["data"], "hello", "{signer:?}");
+    }
+}
+
+#[tokio::test]
+async fn leeway_forgives_a_clock_that_is_a_little_off() {
+    let hub = Hub::builder().set("tokens.leeway", "30s").start().await;
+    hub.room(&token().valid_in(10)).await;
+    let hub = Hub::builder().set("tokens.leeway", "0s").start().await;
+    let refusal = hub.upgrade().bearer(&token().valid_in(10).sign()).refused().await;
+    assert!(refusal.is_invalid_token(), "{refusal:?}");
+}
+
+fn token() -> Token {
+    Token::user("ada").everything_in(&["chat:*"])
+}
+
+/// Every way to be bad, with a name for it.
+fn bad_tokens() -> Vec<(&'static str, String)> {
+    let day = 24 * 3600;
+    let tokens = [
+        ("forged signature", token().signed_by(Signer::Stranger)),
+        ("unknown key", token().signed_by(Signer::UnknownKey)),
+        ("alg none", token().signed_by(Signer::Nobody)),
+        ("public key as secret", token().signed_by(Signer::KeyConfusion)),
+        ("expired", token().expires_in(-60)),
+        ("not yet valid", token().valid_in(60)),
+        ("wrong audience", token().claim("aud", "another-hub")),
+        ("no audience", token().without("aud")),
+        ("wrong issuer", token().claim("iss", "https://elsewhere.test")),
+        ("no issuer", token().without("iss")),
+        ("no expiry", token().without("exp")),
+        ("expiry that is no number", token().claim("exp", "tomorrow")),
+        ("lives too long", token().expires_in(2 * day)),
+    ];
+    let mut bad: Vec<_> = tokens
+        .into_iter()
+        .map(|(flaw, token)| (flaw, token.sign()))
+        .collect();
+    bad.push(("claims changed after signing", tampered()));
+    bad.push(("no token at all", "not-a-token".to_owned()));
+    bad
+}
+
+/// A good signature under the claims of another user.
+fn tampered() -> String {
+    let good = token().sign();
+    let other = Token::user("root").everything_in(&["*"]).sign();
+    let part = |token: &str, index| {
+        let mut parts = token.split('.').map(str::to_owned);
+        parts.nth(index).expect("a token has three parts")
+    };
+    format!("{}.{}.{}", part(&good, 0), part(&other, 1), part(&good, 2))
+}

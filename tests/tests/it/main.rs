@@ -1,0 +1,28 @@
+//! End-to-end tests: each starts a hub of its own and speaks to it from outside.
+
+#![cfg(test)]
+
+mod command_line;
+mod configuration;
+mod console;
+mod credentials;
+mod crowd;
+mod delivery;
+mod drain;
+mod first_frame;
+mod forgery;
+mod frames;
+mod grpc_access;
+mod grpc_channels;
+mod grpc_publish;
+mod grpc_subscribe;
+mod languages;
+mod limits;
+mod listeners;
+mod mistakes;
+mod permissions;
+mod presence;
+mod resume;
+mod rooms;
+mod stalled;
+mod token_life;
