@@ -15,9 +15,7 @@ pub struct ApiKey {
 impl ApiKey {
     /// A key that may do everything in every channel.
     pub fn all() -> Self {
-        Self::new("all")
-            .scopes(&["publish", "subscribe", "presence", "history"])
-            .channels(&["*"])
+        Self::new("all").scopes(&["publish", "subscribe", "presence", "history"]).channels(&["*"])
     }
 
     /// A key that may do nothing yet.

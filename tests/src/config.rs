@@ -76,12 +76,9 @@ pub(crate) fn set(table: &mut Table, path: &str, value: Value) {
             table.insert(path.to_owned(), value);
         }
         Some((section, rest)) => {
-            let section = table
-                .entry(section)
-                .or_insert_with(|| Value::Table(Table::new()));
-            let section = section
-                .as_table_mut()
-                .unwrap_or_else(|| panic!("{path} leads through a value"));
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            let section =
+                section.as_table_mut().unwrap_or_else(|| panic!("{path} leads through a value"));
             set(section, rest, value);
         }
     }

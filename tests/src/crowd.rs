@@ -35,7 +35,12 @@ impl CrowdMember {
     /// # Errors
     ///
     /// Whatever is not as promised, in words.
-    pub async fn join(address: SocketAddr, token: &str, channel: &str, tally: Tally) -> Result<Self, String> {
+    pub async fn join(
+        address: SocketAddr,
+        token: &str,
+        channel: &str,
+        tally: Tally,
+    ) -> Result<Self, String> {
         let stream = TcpStream::connect(address)
             .await
             .map_err(|error| format!("cannot connect: {error}"))?;

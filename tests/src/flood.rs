@@ -32,13 +32,7 @@ impl Flood {
             .await
             .unwrap_or_else(|status| panic!("no stream: {status:?}"))
             .into_inner();
-        Self {
-            requests,
-            answers,
-            sent: 0,
-            answered: 0,
-            top: None,
-        }
+        Self { requests, answers, sent: 0, answered: 0, top: None }
     }
 
     /// Sends one event, waiting for an answer first when too many are out.

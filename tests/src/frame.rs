@@ -42,12 +42,7 @@ impl Frame {
 
     /// A frame of any opcode, defined or not.
     pub fn new(opcode: u8, payload: impl Into<Vec<u8>>) -> Self {
-        Self {
-            first: FIN | opcode,
-            payload: payload.into(),
-            masked: true,
-            declared: None,
-        }
+        Self { first: FIN | opcode, payload: payload.into(), masked: true, declared: None }
     }
 
     /// More of this message follows: no FIN.
@@ -136,11 +131,7 @@ impl FrameHead {
             127 => (10, usize::try_from(u64::from_be_bytes(*rest.first_chunk()?)).ok()?),
             short => (2, usize::from(*short)),
         };
-        Some(Self {
-            opcode: first & 0x0f,
-            head_bytes,
-            payload_bytes,
-        })
+        Some(Self { opcode: first & 0x0f, head_bytes, payload_bytes })
     }
 
     pub(crate) fn frame_bytes(self) -> usize {

@@ -44,10 +44,7 @@ pub struct Addresses {
 impl Hub {
     /// A hub with the base configuration, to be changed.
     pub fn builder() -> HubBuilder {
-        HubBuilder {
-            config: config::base(),
-            environment: Vec::new(),
-        }
+        HubBuilder { config: config::base(), environment: Vec::new() }
     }
 
     /// A hub with the base configuration.
@@ -144,9 +141,7 @@ impl HubBuilder {
     /// Starts the hub and waits until it listens.
     pub async fn start(self) -> Hub {
         let (mut process, folder) = self.spawn();
-        let line = process
-            .stdout_line("the ready line", |line| line.contains("\"ready\""))
-            .await;
+        let line = process.stdout_line("the ready line", |line| line.contains("\"ready\"")).await;
         let ready: Value = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("the ready line {line:?} is not JSON: {error}"));
         let address = |name: &str| {
@@ -155,27 +150,16 @@ impl HubBuilder {
                 .and_then(|text| text.parse().ok())
                 .unwrap_or_else(|| panic!("no address of {name} in {line}"))
         };
-        let addresses = Addresses {
-            public: address("public"),
-            grpc: address("grpc"),
-            ops: address("ops"),
-        };
-        Hub {
-            process,
-            addresses,
-            _folder: folder,
-        }
+        let addresses =
+            Addresses { public: address("public"), grpc: address("grpc"), ops: address("ops") };
+        Hub { process, addresses, _folder: folder }
     }
 
     /// Starts the hub, which is to refuse its configuration, and returns what it says.
     pub async fn refused(self) -> String {
         let (mut process, _folder) = self.spawn();
         let status = process.exit().await;
-        assert!(
-            !status.success(),
-            "the configuration is taken\n{}",
-            process.output()
-        );
+        assert!(!status.success(), "the configuration is taken\n{}", process.output());
         process.stderr()
     }
 
@@ -207,10 +191,7 @@ fn binary() -> PathBuf {
         return path.into();
     }
     let test = std::env::current_exe().expect("a test has a path");
-    let target = test
-        .ancestors()
-        .nth(3)
-        .expect("a test lies in target/PROFILE/deps");
+    let target = test.ancestors().nth(3).expect("a test lies in target/PROFILE/deps");
     ["debug", "release"]
         .map(|profile| target.join(profile).join("fanline"))
         .into_iter()

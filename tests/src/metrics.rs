@@ -30,11 +30,7 @@ impl Metrics {
             .filter_map(|(series, value)| Some((series, value.parse().ok()?)))
             .collect();
         assert!(!series.is_empty(), "no metric {name} in\n{}", self.0);
-        series
-            .iter()
-            .filter(|(series, _)| series.contains(labels))
-            .map(|(_, value)| value)
-            .sum()
+        series.iter().filter(|(series, _)| series.contains(labels)).map(|(_, value)| value).sum()
     }
 
     /// The exposition as served.

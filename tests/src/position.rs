@@ -18,18 +18,12 @@ pub struct Position {
 impl Position {
     /// The position `by` events later in the same epoch.
     pub fn plus(&self, by: u64) -> Self {
-        Self {
-            epoch: self.epoch.clone(),
-            offset: self.offset + by,
-        }
+        Self { epoch: self.epoch.clone(), offset: self.offset + by }
     }
 
     /// The position at `offset` of the same epoch.
     pub fn at(&self, offset: u64) -> Self {
-        Self {
-            epoch: self.epoch.clone(),
-            offset,
-        }
+        Self { epoch: self.epoch.clone(), offset }
     }
 }
 

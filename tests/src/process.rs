@@ -34,20 +34,12 @@ impl Process {
         let mut readers = JoinSet::new();
         let stdout = collect(&mut readers, child.stdout.take());
         let stderr = collect(&mut readers, child.stderr.take());
-        Self {
-            name: name.to_owned(),
-            child,
-            stdout,
-            stderr,
-            readers,
-        }
+        Self { name: name.to_owned(), child, stdout, stderr, readers }
     }
 
     /// The process id, while it runs.
     pub fn id(&self) -> u32 {
-        self.child
-            .id()
-            .unwrap_or_else(|| panic!("{} has ended\n{}", self.name, self.output()))
+        self.child.id().unwrap_or_else(|| panic!("{} has ended\n{}", self.name, self.output()))
     }
 
     /// The first line of standard output that `wanted` accepts, whenever it comes.
@@ -60,11 +52,9 @@ impl Process {
         )
         .await;
         match lines {
-            Ok(lines) => lines
-                .iter()
-                .find(|line| wanted(line))
-                .expect("wait_for has just found it")
-                .clone(),
+            Ok(lines) => {
+                lines.iter().find(|line| wanted(line)).expect("wait_for has just found it").clone()
+            }
             Err(_) => panic!("{} ended without {what}\n{}", self.name, self.output()),
         }
     }

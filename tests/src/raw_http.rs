@@ -30,9 +30,8 @@ impl HttpAnswer {
     /// Reads an answer from the bytes of a connection that has ended.
     pub fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .unwrap_or_else(|| panic!("{text:?} is no HTTP answer"));
+        let (head, body) =
+            text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?} is no HTTP answer"));
         let status = head
             .split(' ')
             .nth(1)
@@ -49,15 +48,9 @@ pub async fn get(address: SocketAddr, path: &str) -> HttpAnswer {
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     within(DEADLINE, &format!("the answer to GET {path}"), async {
         let mut stream = TcpStream::connect(address).await.expect("the hub listens");
-        stream
-            .write_all(request.as_bytes())
-            .await
-            .expect("the hub reads the request");
+        stream.write_all(request.as_bytes()).await.expect("the hub reads the request");
         let mut bytes = Vec::new();
-        stream
-            .read_to_end(&mut bytes)
-            .await
-            .expect("the answer ends with the connection");
+        stream.read_to_end(&mut bytes).await.expect("the answer ends with the connection");
         HttpAnswer::parse(&bytes)
     })
     .await

@@ -36,9 +36,7 @@ impl RawSocket {
     /// A WebSocket whose kernel takes in little while nobody reads.
     pub async fn upgrade_with_small_window(address: SocketAddr, token: &str) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket can be made");
-        socket
-            .set_recv_buffer_size(16 * 1024)
-            .expect("the buffer can be made smaller");
+        socket.set_recv_buffer_size(16 * 1024).expect("the buffer can be made smaller");
         let stream = socket.connect(address).await.expect("the hub listens");
         let buffer = Vec::with_capacity(READ_BYTES);
         Self { stream, buffer }.upgraded(address, token).await
@@ -101,7 +99,9 @@ impl RawSocket {
         let mut code = None;
         while let Some((opcode, payload)) = self.next_frame().await {
             match opcode {
-                FrameHead::TEXT => texts.push(String::from_utf8(payload).expect("the hub sends UTF-8")),
+                FrameHead::TEXT => {
+                    texts.push(String::from_utf8(payload).expect("the hub sends UTF-8"))
+                }
                 FrameHead::CLOSE => code = Some(close_code(&payload)),
                 FrameHead::PING | FrameHead::PONG => {}
                 unknown => panic!("the hub sends opcode {unknown}"),
@@ -177,9 +177,7 @@ impl RawSocket {
     /// Reads once; false at the end of the connection, orderly or not.
     async fn fill(&mut self) -> bool {
         let read = self.stream.read_buf(&mut self.buffer);
-        within(DEADLINE, "the hub to send or close", read)
-            .await
-            .is_ok_and(|bytes| bytes > 0)
+        within(DEADLINE, "the hub to send or close", read).await.is_ok_and(|bytes| bytes > 0)
     }
 }
 

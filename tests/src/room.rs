@@ -57,8 +57,7 @@ impl Room {
         let id = self.last_id;
         frame["id"] = json!(id);
         self.send_text(&frame.to_string()).await;
-        self.take(&format!("the answer to {frame}"), |answer| answer["id"] == id)
-            .await
+        self.take(&format!("the answer to {frame}"), |answer| answer["id"] == id).await
     }
 
     /// A request that has to succeed.
@@ -83,14 +82,12 @@ impl Room {
     /// Joins a channel from a position, `earliest` or `last:N`.
     pub async fn join_since(&mut self, channel: &str, since: impl ToString) -> Value {
         let since = since.to_string();
-        self.ok(json!({"op": "join", "channel": channel, "since": since}))
-            .await
+        self.ok(json!({"op": "join", "channel": channel, "since": since})).await
     }
 
     /// Publishes an event of the type `note`.
     pub async fn publish(&mut self, channel: &str, data: Value) -> Value {
-        self.ok(json!({"op": "publish", "channel": channel, "type": "note", "data": data}))
-            .await
+        self.ok(json!({"op": "publish", "channel": channel, "type": "note", "data": data})).await
     }
 
     /// The next event not yet taken: the E of `{"op":"event","event":E}`.

@@ -32,7 +32,8 @@ type Authenticated = InterceptedService<Channel, Bearer>;
 impl Rpc {
     /// Connects; `credential` is an API key or a token.
     pub async fn connect(address: SocketAddr, credential: Option<&str>) -> Self {
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address makes a URI");
+        let endpoint =
+            Endpoint::from_shared(format!("http://{address}")).expect("an address makes a URI");
         let connection = within(DEADLINE, "the gRPC connection", endpoint.connect())
             .await
             .expect("the hub listens");
@@ -73,13 +74,15 @@ impl Rpc {
     ) -> Result<fanline_proto::v1::PublishResponse, Status> {
         let mut publisher = self.publisher();
         let publish = publisher.publish(publication.0);
-        within(DEADLINE, "the answer to Publish", publish)
-            .await
-            .map(tonic::Response::into_inner)
+        within(DEADLINE, "the answer to Publish", publish).await.map(tonic::Response::into_inner)
     }
 
     /// Publishes the numbers of a range, one event each, and returns the last position.
-    pub async fn publish_numbers(&self, channel: &str, numbers: std::ops::RangeInclusive<u64>) -> Position {
+    pub async fn publish_numbers(
+        &self,
+        channel: &str,
+        numbers: std::ops::RangeInclusive<u64>,
+    ) -> Position {
         let mut last = None;
         for number in numbers {
             last = Some(self.publish(Publication::to(channel, number)).await);
@@ -88,16 +91,20 @@ impl Rpc {
     }
 
     /// Subscribes to one channel.
-    pub async fn subscribe(&self, channel: &str, start: Option<Start>) -> Streaming<SubscribeResponse> {
-        let selector = ChannelSelector {
-            channel: channel.to_owned(),
-            start,
-        };
+    pub async fn subscribe(
+        &self,
+        channel: &str,
+        start: Option<Start>,
+    ) -> Streaming<SubscribeResponse> {
+        let selector = ChannelSelector { channel: channel.to_owned(), start };
         self.subscribe_all(vec![selector]).await
     }
 
     /// Subscribes to several channels on one stream.
-    pub async fn subscribe_all(&self, channels: Vec<ChannelSelector>) -> Streaming<SubscribeResponse> {
+    pub async fn subscribe_all(
+        &self,
+        channels: Vec<ChannelSelector>,
+    ) -> Streaming<SubscribeResponse> {
         let mut subscriber = self.subscriber();
         let subscribe = subscriber.subscribe(SubscribeRequest { channels });
         within(DEADLINE, "the subscription", subscribe)
@@ -139,18 +146,16 @@ impl Publication {
 
 /// The reason in a status, whose domain has to be ours.
 pub fn reason(status: &Status) -> String {
-    let info = status
-        .get_details_error_info()
-        .unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
+    let info =
+        status.get_details_error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
     assert_eq!(info.domain, "fanline", "in {status:?}");
     info.reason
 }
 
 /// The fields that a status calls wrong.
 pub fn violated_fields(status: &Status) -> Vec<String> {
-    let request = status
-        .get_details_bad_request()
-        .unwrap_or_else(|| panic!("no BadRequest in {status:?}"));
+    let request =
+        status.get_details_bad_request().unwrap_or_else(|| panic!("no BadRequest in {status:?}"));
     let violations = request.field_violations.into_iter();
     violations.map(|violation| violation.field).collect()
 }

@@ -59,7 +59,5 @@ impl Script {
 
 /// The checkout.
 fn project() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests lies in the checkout")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lies in the checkout")
 }

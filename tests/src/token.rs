@@ -94,10 +94,7 @@ impl Token {
     /// Leaves a claim out.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
-        self.claims
-            .as_object_mut()
-            .expect("claims are an object")
-            .remove(name);
+        self.claims.as_object_mut().expect("claims are an object").remove(name);
         self
     }
 
@@ -122,7 +119,9 @@ impl Token {
 
     /// The compact form.
     pub fn sign(&self) -> String {
-        let hs256 = |kid: &str, secret: &[u8]| self.encode(Algorithm::HS256, kid, &EncodingKey::from_secret(secret));
+        let hs256 = |kid: &str, secret: &[u8]| {
+            self.encode(Algorithm::HS256, kid, &EncodingKey::from_secret(secret))
+        };
         match self.signer {
             Signer::Hs256 => hs256("client", CLIENT_SECRET.as_bytes()),
             Signer::Service => hs256("service", SERVICE_SECRET.as_bytes()),

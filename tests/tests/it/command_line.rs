@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use fanline_tests::{ApiKey, Hub, Process, Publication, Token, fanline};
+use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, Token, Upgrade, fanline};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
 #[tokio::test]
 async fn dev_prints_lines_to_paste_that_deliver() {
-    let mut dev = Dev::start().await;
+    let mut dev = Dev::start();
     let subscribe = dev.line_with("fanline subscribe ").await;
     let publish = dev.line_with("fanline publish ").await;
 
@@ -31,9 +31,9 @@ async fn dev_prints_lines_to_paste_that_deliver() {
 
 #[tokio::test]
 async fn devs_token_opens_a_room_that_hears_what_is_published_over_grpc() {
-    let mut dev = Dev::start().await;
+    let mut dev = Dev::start();
     let token = dev.token().await;
-    let address = dev.address("ws://").await;
+    let address = dev.public().await;
     let publish = dev.line_with("fanline publish ").await;
     let channel = publish
         .split_whitespace()
@@ -42,7 +42,7 @@ async fn devs_token_opens_a_room_that_hears_what_is_published_over_grpc() {
         .trim_matches('\'')
         .to_owned();
 
-    let mut room = fanline_tests::Upgrade::to(address).bearer(&token).open().await;
+    let mut room = Upgrade::to(address).bearer(&token).open().await;
     room.join(&channel).await;
     let mut publisher = pasted(&publish);
     assert!(publisher.exit().await.success(), "{}", publisher.output());
@@ -52,7 +52,7 @@ async fn devs_token_opens_a_room_that_hears_what_is_published_over_grpc() {
 
 #[tokio::test]
 async fn dev_prints_lines_for_other_tools_too() {
-    let mut dev = Dev::start().await;
+    let mut dev = Dev::start();
     let websocat = dev.line_with("websocat").await;
     assert!(websocat.contains("/v1/ws"), "{websocat}");
     let grpcurl = dev.line_with("grpcurl").await;
@@ -61,12 +61,12 @@ async fn dev_prints_lines_for_other_tools_too() {
 
 #[tokio::test]
 async fn two_devs_do_not_share_their_keys() {
-    let mut first = Dev::start().await;
-    let mut second = Dev::start().await;
+    let mut first = Dev::start();
+    let mut second = Dev::start();
     let token = first.token().await;
     assert_ne!(token, second.token().await);
-    let address = second.address("ws://").await;
-    let refusal = fanline_tests::Upgrade::to(address).bearer(&token).refused().await;
+    let address = second.public().await;
+    let refusal = Upgrade::to(address).bearer(&token).refused().await;
     assert!(refusal.is_invalid_token(), "{refusal:?}");
 }
 
@@ -124,7 +124,9 @@ async fn the_default_configuration_is_explained_and_can_be_checked() {
     let mut process = run(&["config", "default"]);
     assert!(process.exit().await.success(), "{}", process.output());
     let text = process.stdout();
-    for section in ["[public]", "[grpc]", "[ops]", "[limits]", "[history]", "[drain]", "[telemetry]"] {
+    for section in
+        ["[public]", "[grpc]", "[ops]", "[limits]", "[history]", "[drain]", "[telemetry]"]
+    {
         assert!(text.contains(section), "no {section} in\n{text}");
     }
     assert!(text.contains("\"25s\""), "durations are written as they are read");
@@ -136,7 +138,8 @@ async fn the_default_configuration_is_explained_and_can_be_checked() {
     assert!(process.exit().await.success(), "{}", process.output());
 
     let bad = folder.path().join("bad.toml");
-    std::fs::write(&bad, Hub::builder().set("limits.wirte_timeout", "1s").text()).expect("the folder is ours");
+    std::fs::write(&bad, Hub::builder().set("limits.wirte_timeout", "1s").text())
+        .expect("the folder is ours");
     let mut process = check(&bad);
     assert!(!process.exit().await.success());
     assert!(process.stderr().contains("write_timeout"), "{}", process.output());
@@ -159,44 +162,6 @@ async fn token_mints_what_the_hub_of_that_configuration_takes() {
     room.join("chat:lobby").await;
     let publish = json!({"op": "publish", "channel": "chat:lobby", "type": "note", "data": 1});
     assert_eq!(room.refused(publish).await, "PERMISSION_DENIED");
-}
-
-/// `fanline dev` on free ports.
-struct Dev(Process);
-
-impl Dev {
-    async fn start() -> Self {
-        let mut command = fanline();
-        command.arg("dev");
-        for listener in ["PUBLIC", "GRPC", "OPS"] {
-            command.env(format!("FANLINE_{listener}__LISTEN"), "127.0.0.1:0");
-        }
-        Self(Process::spawn("fanline dev", command))
-    }
-
-    /// The printed line that contains `part`, from there on.
-    async fn line_with(&mut self, part: &str) -> String {
-        let line = self.0.stdout_line(part, |line| line.contains(part)).await;
-        let start = line.find(part).expect("it was found there");
-        line[start..].to_owned()
-    }
-
-    /// The printed token.
-    async fn token(&mut self) -> String {
-        let line = self.line_with("eyJ").await;
-        let end = line.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
-        line[..end.unwrap_or(line.len())].to_owned()
-    }
-
-    /// The address in the first printed URL of a scheme.
-    async fn address(&mut self, scheme: &str) -> std::net::SocketAddr {
-        let line = self.line_with(scheme).await;
-        let rest = &line[scheme.len()..];
-        let end = rest.find(|c: char| !c.is_ascii_digit() && !".:".contains(c));
-        rest[..end.unwrap_or(rest.len())]
-            .parse()
-            .unwrap_or_else(|error| panic!("{error} in {line:?}"))
-    }
 }
 
 /// Runs a line as a shell would after pasting it, with the binary on the path.

@@ -18,7 +18,10 @@ async fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_key() {
         assert!(complaint.contains(wrong), "{key}: {complaint}");
         assert!(complaint.contains(meant), "{key}: {complaint}");
         let named = [format!("line {line}"), format!(":{line}")];
-        assert!(named.iter().any(|form| complaint.contains(form)), "{key}, line {line}: {complaint}");
+        assert!(
+            named.iter().any(|form| complaint.contains(form)),
+            "{key}, line {line}: {complaint}"
+        );
     }
 }
 
@@ -48,7 +51,8 @@ async fn durations_and_sizes_are_read_in_their_units() {
         .start()
         .await;
     let mut room = hub.room(&Token::user("ada").everything_in(&["chat:*"])).await;
-    let publish = json!({"op": "publish", "channel": "chat:a", "type": "note", "data": "x".repeat(1024)});
+    let publish =
+        json!({"op": "publish", "channel": "chat:a", "type": "note", "data": "x".repeat(1024)});
     assert_eq!(room.refused(publish).await, "TOO_LARGE");
     hub.publish(Publication::to("chat:a", "x".repeat(1024))).await;
     let publish = hub.rpc().await.try_publish(Publication::to("chat:a", "x".repeat(2048))).await;
@@ -73,11 +77,8 @@ async fn without_a_way_for_backends_to_authenticate_it_does_not_start() {
     let keys = toml! {
         list = [{ kid = "client", algorithm = "HS256", secret = "a-secret-that-is-long-enough-0123456789", use = "client" }]
     };
-    let complaint = Hub::builder()
-        .unset("api_keys")
-        .set("tokens.keys", keys["list"].clone())
-        .refused()
-        .await;
+    let complaint =
+        Hub::builder().unset("api_keys").set("tokens.keys", keys["list"].clone()).refused().await;
     assert!(complaint.contains("api_keys"), "{complaint}");
 }
 
@@ -136,10 +137,7 @@ async fn a_secret_that_is_not_where_it_should_be_is_named() {
         secret = "env:NOT_SET_ANYWHERE"
         use = "client"
     };
-    let complaint = Hub::builder()
-        .set("tokens.keys", vec![toml::Value::from(key)])
-        .refused()
-        .await;
+    let complaint = Hub::builder().set("tokens.keys", vec![toml::Value::from(key)]).refused().await;
     assert!(complaint.contains("NOT_SET_ANYWHERE"), "{complaint}");
 }
 

@@ -36,14 +36,14 @@ async fn an_event_published_over_grpc_arrives_in_a_room() {
 async fn json_data_arrives_byte_for_byte() {
     let hub = Hub::start().await;
     let mut room = hub.raw_room(&token()).await;
-    room.send_frames([fanline_tests::Frame::text(r#"{"op":"join","id":1,"channel":"chat:lobby"}"#)])
-        .await;
+    room.send_frames([fanline_tests::Frame::text(
+        r#"{"op":"join","id":1,"channel":"chat:lobby"}"#,
+    )])
+    .await;
     assert!(room.text().await.contains(r#""op":"ok""#));
     let data = r#"{ "z":1.0, "a" : [1e3,  null], "u":"\u00e9\/", "big":12345678901234567890123 }"#;
-    let publication = Publication(PublishRequest {
-        data: data.into(),
-        ..Publication::to("chat:lobby", 0).0
-    });
+    let publication =
+        Publication(PublishRequest { data: data.into(), ..Publication::to("chat:lobby", 0).0 });
     hub.publish(publication).await;
     let mut text = room.text().await;
     // The member's own arrival may come first.

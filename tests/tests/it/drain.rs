@@ -1,7 +1,7 @@
 //! SIGTERM: clients are told, accepted publishes finish, and the process ends well.
 
-use fanline_tests::{DEADLINE, Hub, Publication, Token, eventually, get, reason, within};
 use fanline_proto::v1::channel_selector::Start;
+use fanline_tests::{DEADLINE, Hub, Publication, Token, eventually, get, reason, within};
 use serde_json::json;
 use tonic::Code;
 
@@ -27,7 +27,8 @@ async fn clients_are_told_and_closed_with_1012_and_the_process_ends_well() {
 
 #[tokio::test]
 async fn without_clients_it_ends_at_once() {
-    let mut hub = Hub::builder().set("drain.window", "60s").set("drain.deadline", "90s").start().await;
+    let mut hub =
+        Hub::builder().set("drain.window", "60s").set("drain.deadline", "90s").start().await;
     hub.process.terminate();
     let status = hub.process.exit().await;
     assert_eq!(status.code(), Some(0), "{}", hub.process.output());
@@ -37,14 +38,14 @@ async fn without_clients_it_ends_at_once() {
 async fn every_publish_under_way_is_answered() {
     let mut hub = Hub::builder().set("drain.window", "500ms").start().await;
     let rpc = hub.rpc().await;
-    let publishes: Vec<_> = (0..200)
-        .map(|number| rpc.try_publish(Publication::to("chat:lobby", number)))
-        .collect();
+    let publishes: Vec<_> =
+        (0..200).map(|number| rpc.try_publish(Publication::to("chat:lobby", number))).collect();
     let mut publishes = futures_util::stream::FuturesUnordered::from_iter(publishes);
     let first = futures_util::StreamExt::next(&mut publishes).await.expect("there are 200");
     first.expect("published");
     hub.process.terminate();
-    let rest: Vec<_> = within(DEADLINE, "all answers", futures_util::StreamExt::collect(publishes)).await;
+    let rest: Vec<_> =
+        within(DEADLINE, "all answers", futures_util::StreamExt::collect(publishes)).await;
     for outcome in rest {
         // A request that reached the hub only after it began to drain is told so.
         if let Err(status) = outcome {
@@ -84,11 +85,8 @@ async fn a_grpc_subscription_ends_with_draining() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let mut hub = Hub::builder()
-        .set("drain.window", "600s")
-        .set("drain.deadline", "900s")
-        .start()
-        .await;
+    let mut hub =
+        Hub::builder().set("drain.window", "600s").set("drain.deadline", "900s").start().await;
     let mut room = hub.room(&Token::user("ada").everything_in(&["chat:*"])).await;
     room.join("chat:lobby").await;
     let _stream = hub.rpc().await.subscribe("chat:lobby", None).await;
@@ -104,11 +102,8 @@ async fn a_second_signal_ends_it_at_once() {
 
 #[tokio::test]
 async fn a_peer_that_never_reads_cannot_hold_the_process_beyond_the_deadline() {
-    let mut hub = Hub::builder()
-        .set("drain.window", "300ms")
-        .set("drain.deadline", "2s")
-        .start()
-        .await;
+    let mut hub =
+        Hub::builder().set("drain.window", "300ms").set("drain.deadline", "2s").start().await;
     let mut stalled = hub.raw_room(&Token::user("ada").everything_in(&["chat:*"])).await;
     let join = json!({"op": "join", "id": 1, "channel": "chat:lobby"}).to_string();
     stalled.send_frames([fanline_tests::Frame::text(join)]).await;

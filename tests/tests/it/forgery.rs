@@ -43,10 +43,7 @@ async fn a_bad_token_in_the_first_frame_closes_with_4401_and_nothing_is_handled(
 async fn a_refused_handshake_counts_as_refused_and_not_as_a_connection() {
     let hub = Hub::start().await;
     let before = hub.metrics().await;
-    hub.upgrade()
-        .bearer(&token().signed_by(Signer::Stranger).sign())
-        .refused()
-        .await;
+    hub.upgrade().bearer(&token().signed_by(Signer::Stranger).sign()).refused().await;
     let after = hub.metrics().await;
     let grew = |name: &str| after.sum(name, "") - before.sum(name, "");
     assert_eq!(grew("fanline_refusals_total"), 1.0);
@@ -96,10 +93,7 @@ fn bad_tokens() -> Vec<(&'static str, String)> {
         ("expiry that is no number", token().claim("exp", "tomorrow")),
         ("lives too long", token().expires_in(2 * day)),
     ];
-    let mut bad: Vec<_> = tokens
-        .into_iter()
-        .map(|(flaw, token)| (flaw, token.sign()))
-        .collect();
+    let mut bad: Vec<_> = tokens.into_iter().map(|(flaw, token)| (flaw, token.sign())).collect();
     bad.push(("claims changed after signing", tampered()));
     bad.push(("no token at all", "not-a-token".to_owned()));
     bad

@@ -36,10 +36,7 @@ async fn a_binary_message_closes_with_1003() {
         1003,
         [
             ("whole", vec![Frame::binary(r#"{"op":"ping","id":1}"#)]),
-            (
-                "in fragments",
-                vec![Frame::binary("{").unfinished(), Frame::continuation("}")],
-            ),
+            ("in fragments", vec![Frame::binary("{").unfinished(), Frame::continuation("}")]),
         ],
     )
     .await;

@@ -2,7 +2,8 @@
 
 use fanline_proto::v1::channel_selector::Start;
 use fanline_proto::v1::{
-    ChannelSelector, ChannelStatsRequest, HistoryRequest, ListChannelsRequest, PresenceRequest, SubscribeRequest,
+    ChannelSelector, ChannelStatsRequest, HistoryRequest, ListChannelsRequest, PresenceRequest,
+    SubscribeRequest,
 };
 use fanline_tests::{ApiKey, DEADLINE, Hub, Publication, Rpc, Signer, Token, reason, within};
 use tonic::{Code, Status};
@@ -15,11 +16,17 @@ async fn without_a_known_credential_every_call_is_unauthenticated() {
     let hub = Hub::start().await;
     let forged = Token::service(&["publish"], &["*"]).signed_by(Signer::Stranger).sign();
     let expired = Token::service(&["publish"], &["*"]).expires_in(-60).sign();
-    for credential in [None, Some(""), Some("wrong-key"), Some(forged.as_str()), Some(expired.as_str())] {
+    for credential in
+        [None, Some(""), Some("wrong-key"), Some(forged.as_str()), Some(expired.as_str())]
+    {
         let rpc = Rpc::connect(hub.addresses.grpc, credential).await;
         for (call, outcome) in every_call(&rpc, "chat:lobby").await {
             let status = outcome.expect_err(call);
-            assert_eq!(status.code(), Code::Unauthenticated, "{call} with {credential:?}: {status:?}");
+            assert_eq!(
+                status.code(),
+                Code::Unauthenticated,
+                "{call} with {credential:?}: {status:?}"
+            );
             let reason = reason(&status);
             assert!(["UNAUTHENTICATED", "TOKEN_EXPIRED"].contains(&reason.as_str()), "{reason}");
         }
@@ -89,9 +96,13 @@ async fn a_clients_token_is_not_for_grpc() {
         .everything_in(&["*"])
         .claim("scopes", ["publish"].as_slice())
         .claim("channels", ["*"].as_slice());
-    let publish = hub.rpc_with(&token.sign()).await.try_publish(Publication::to("chat:lobby", 1)).await;
+    let publish =
+        hub.rpc_with(&token.sign()).await.try_publish(Publication::to("chat:lobby", 1)).await;
     let status = publish.expect_err("refused");
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "PERMISSION_DENIED"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::PermissionDenied, "PERMISSION_DENIED")
+    );
 }
 
 #[tokio::test]
@@ -111,20 +122,32 @@ async fn health_needs_no_key() {
 async fn reflection_lists_our_services_in_both_versions() {
     let hub = Hub::start().await;
     let rpc = hub.rpc().await;
-    let expected = ["fanline.v1.Publisher", "fanline.v1.Subscriber", "fanline.v1.Channels", "grpc.health.v1.Health"];
+    let expected = [
+        "fanline.v1.Publisher",
+        "fanline.v1.Subscriber",
+        "fanline.v1.Channels",
+        "grpc.health.v1.Health",
+    ];
 
     let request = v1::ServerReflectionRequest {
         host: String::new(),
-        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(String::new())),
+        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(
+            String::new(),
+        )),
     };
-    let mut client = v1::server_reflection_client::ServerReflectionClient::new(rpc.connection.clone());
+    let mut client =
+        v1::server_reflection_client::ServerReflectionClient::new(rpc.connection.clone());
     let mut stream = client
         .server_reflection_info(tokio_stream::iter([request]))
         .await
         .expect("reflection v1")
         .into_inner();
-    let answer = within(DEADLINE, "the list", stream.message()).await.expect("a message").expect("an answer");
-    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) = answer.message_response
+    let answer = within(DEADLINE, "the list", stream.message())
+        .await
+        .expect("a message")
+        .expect("an answer");
+    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
+        answer.message_response
     else {
         panic!("no list: {answer:?}")
     };
@@ -133,7 +156,9 @@ async fn reflection_lists_our_services_in_both_versions() {
 
     let request = v1alpha::ServerReflectionRequest {
         host: String::new(),
-        message_request: Some(v1alpha::server_reflection_request::MessageRequest::ListServices(String::new())),
+        message_request: Some(v1alpha::server_reflection_request::MessageRequest::ListServices(
+            String::new(),
+        )),
     };
     let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(rpc.connection);
     let mut stream = client
@@ -141,7 +166,10 @@ async fn reflection_lists_our_services_in_both_versions() {
         .await
         .expect("reflection v1alpha")
         .into_inner();
-    let answer = within(DEADLINE, "the list", stream.message()).await.expect("a message").expect("an answer");
+    let answer = within(DEADLINE, "the list", stream.message())
+        .await
+        .expect("a message")
+        .expect("an answer");
     let Some(v1alpha::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
         answer.message_response
     else {

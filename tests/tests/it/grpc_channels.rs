@@ -37,7 +37,9 @@ async fn history_is_paged_backwards() {
     let mut pages = Vec::new();
     let mut start = None;
     loop {
-        let page = history(&rpc, HistoryRequest { limit: 4, reverse: true, start, ..of("news:log") }).await;
+        let page =
+            history(&rpc, HistoryRequest { limit: 4, reverse: true, start, ..of("news:log") })
+                .await;
         pages.push(numbers(&page));
         start = page.next.map(Start::After);
         if !page.more {
@@ -120,9 +122,13 @@ async fn listing_pages_through_every_channel_with_members_once() {
 #[tokio::test]
 async fn a_page_token_that_the_hub_did_not_give_is_refused() {
     let hub = Hub::start().await;
-    let list = ListChannelsRequest { page_token: "made up".to_owned(), ..ListChannelsRequest::default() };
+    let list =
+        ListChannelsRequest { page_token: "made up".to_owned(), ..ListChannelsRequest::default() };
     let status = hub.rpc().await.channels().list(list).await.expect_err("refused");
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::InvalidArgument, "INVALID_ARGUMENT")
+    );
     assert_eq!(violated_fields(&status), ["page_token"]);
 }
 
@@ -131,7 +137,9 @@ async fn stats_count_members_and_users_and_tell_the_top() {
     let hub = Hub::start().await;
     let rpc = hub.rpc().await;
     let mut rooms: Vec<Room> = Vec::new();
-    for token in [token("ada"), token("ada"), token("bob"), Token::anonymous().everything_in(&["chat:*"])] {
+    for token in
+        [token("ada"), token("ada"), token("bob"), Token::anonymous().everything_in(&["chat:*"])]
+    {
         let mut room = hub.room(&token).await;
         room.join("chat:lobby").await;
         rooms.push(room);
@@ -151,8 +159,10 @@ async fn presence_lists_connections_with_their_users() {
     ada.join("chat:lobby").await;
     bob.join("chat:lobby").await;
     let request = PresenceRequest { channel: "chat:lobby".to_owned() };
-    let members = hub.rpc().await.channels().presence(request).await.expect("presence").into_inner().members;
-    let listed: BTreeSet<_> = members.iter().map(|member| (member.connection.clone(), member.user.clone())).collect();
+    let members =
+        hub.rpc().await.channels().presence(request).await.expect("presence").into_inner().members;
+    let listed: BTreeSet<_> =
+        members.iter().map(|member| (member.connection.clone(), member.user.clone())).collect();
     let expected = [(ada.connection(), "ada".to_owned()), (bob.connection(), "bob".to_owned())];
     assert_eq!(listed, expected.into());
     for member in members {
@@ -171,7 +181,8 @@ fn of(channel: &str) -> HistoryRequest {
 }
 
 fn numbers(page: &HistoryResponse) -> Vec<u64> {
-    let number = |event: &fanline_proto::v1::Event| serde_json::from_slice(&event.data).expect("a number");
+    let number =
+        |event: &fanline_proto::v1::Event| serde_json::from_slice(&event.data).expect("a number");
     page.events.iter().map(number).collect()
 }
 

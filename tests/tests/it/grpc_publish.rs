@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use fanline_proto::v1::{BroadcastRequest, PublishRequest};
-use fanline_tests::{DEADLINE, Flood, Hub, Position, Publication, Token, reason, violated_fields, within};
+use fanline_tests::{
+    DEADLINE, Flood, Hub, Position, Publication, Token, reason, violated_fields, within,
+};
 use prost_types::Duration;
 use serde_json::json;
 use tokio_stream::StreamExt as _;
@@ -53,7 +55,8 @@ async fn a_broadcast_reaches_each_channel_or_says_why_not() {
     let channels = ["chat:lobby", "unheard:of", "news:today"].map(str::to_owned).to_vec();
     let event = Some(Publication::to("", "to all").0);
     let broadcast = BroadcastRequest { channels: channels.clone(), event };
-    let results = rpc.publisher().broadcast(broadcast).await.expect("answered").into_inner().results;
+    let results =
+        rpc.publisher().broadcast(broadcast).await.expect("answered").into_inner().results;
     let answered: Vec<_> = results.iter().map(|result| result.channel.clone()).collect();
     assert_eq!(answered, channels, "a result per channel, in order");
     let failed: Vec<bool> = results
@@ -73,7 +76,10 @@ async fn a_broadcast_whose_event_names_a_channel_is_refused_whole() {
     let event = Some(Publication::to("chat:lobby", 1).0);
     let broadcast = BroadcastRequest { channels: vec!["chat:den".to_owned()], event };
     let status = rpc.publisher().broadcast(broadcast).await.expect_err("refused");
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::InvalidArgument, "INVALID_ARGUMENT")
+    );
     assert_eq!(violated_fields(&status), ["event.channel"]);
 }
 
@@ -138,11 +144,23 @@ async fn a_request_that_breaks_a_rule_names_the_field() {
         (PublishRequest { channel: "chat:{a}".to_owned(), ..good() }, "INVALID_CHANNEL", "channel"),
         (PublishRequest { data: "{not json".into(), ..good() }, "INVALID_ARGUMENT", "data"),
         (PublishRequest { data: "1 2".into(), ..good() }, "INVALID_ARGUMENT", "data"),
-        (PublishRequest { data: vec![b'"', 0xff, b'"'].into(), ..good() }, "INVALID_ARGUMENT", "data"),
-        (PublishRequest { idempotency_key: "k".repeat(129), ..good() }, "INVALID_ARGUMENT", "idempotency_key"),
+        (
+            PublishRequest { data: vec![b'"', 0xff, b'"'].into(), ..good() },
+            "INVALID_ARGUMENT",
+            "data",
+        ),
+        (
+            PublishRequest { idempotency_key: "k".repeat(129), ..good() },
+            "INVALID_ARGUMENT",
+            "idempotency_key",
+        ),
         (PublishRequest { headers: headers(17, 1), ..good() }, "INVALID_ARGUMENT", "headers"),
         (PublishRequest { headers: headers(5, 1024), ..good() }, "INVALID_ARGUMENT", "headers"),
-        (PublishRequest { ttl: Some(Duration { seconds: -1, nanos: 0 }), ..good() }, "INVALID_ARGUMENT", "ttl"),
+        (
+            PublishRequest { ttl: Some(Duration { seconds: -1, nanos: 0 }), ..good() },
+            "INVALID_ARGUMENT",
+            "ttl",
+        ),
         (PublishRequest { ttl: Some(Duration::default()), ..good() }, "INVALID_ARGUMENT", "ttl"),
         (
             PublishRequest { data: json!("x".repeat(1024 * 1024)).to_string().into(), ..good() },

@@ -39,10 +39,9 @@ async fn earliest_and_last_start_inside_history() {
     let hub = Hub::start().await;
     let rpc = hub.rpc().await;
     rpc.publish_numbers("brief:log", 1..=12).await;
-    for (start, expected) in [
-        (Start::Earliest(true), (3..=12).collect::<Vec<u64>>()),
-        (Start::Last(2), vec![11, 12]),
-    ] {
+    for (start, expected) in
+        [(Start::Earliest(true), (3..=12).collect::<Vec<u64>>()), (Start::Last(2), vec![11, 12])]
+    {
         let mut stream = rpc.subscribe("brief:log", Some(start)).await;
         subscribed(&mut stream).await;
         assert_eq!(numbers(&mut stream, expected.len()).await, expected);

@@ -15,7 +15,12 @@ async fn a_connection_that_says_nothing_or_half_of_something_is_closed() {
     // What follows the whole preface has to be SETTINGS, of which this is a part.
     let settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04".as_slice();
     let listeners = [("public", public), ("grpc", grpc), ("ops", ops)];
-    let openings = [("nothing", b"".as_slice()), ("half a head", head), ("half a preface", preface), ("half SETTINGS", settings)];
+    let openings = [
+        ("nothing", b"".as_slice()),
+        ("half a head", head),
+        ("half a preface", preface),
+        ("half SETTINGS", settings),
+    ];
     let attempts = listeners.into_iter().flat_map(|(listener, address)| {
         openings.into_iter().map(move |(sent, bytes)| async move {
             (format!("{sent} on {listener}"), close_after(address, bytes).await)

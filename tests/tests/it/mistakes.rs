@@ -6,7 +6,18 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn what_is_no_request_is_an_error_on_an_open_connection() {
     let hub = Hub::start().await;
-    for text in ["", "nonsense", "{", "[]", "7", "null", r#""op""#, "{}", r#"{"op":7}"#, r#"{"op":"ping"} {}"#] {
+    for text in [
+        "",
+        "nonsense",
+        "{",
+        "[]",
+        "7",
+        "null",
+        r#""op""#,
+        "{}",
+        r#"{"op":7}"#,
+        r#"{"op":"ping"} {}"#,
+    ] {
         let mut room = hub.room(&token()).await;
         room.send_text(text).await;
         assert_eq!(room.error().await, "INVALID_ARGUMENT", "{text:?}");
@@ -36,7 +47,10 @@ async fn a_name_that_is_no_channel_is_invalid() {
     let hub = Hub::start().await;
     let mut room = hub.room(&Token::user("ada").everything_in(&["*"])).await;
     let long = format!("chat:{}", "x".repeat(251));
-    for channel in ["", "chat:a b", "chat:\"", "chat:\\", "chat:*", "chat:{a}", "chat:ä", "chat:\n", "chat:a,b", &long] {
+    for channel in [
+        "", "chat:a b", "chat:\"", "chat:\\", "chat:*", "chat:{a}", "chat:ä", "chat:\n",
+        "chat:a,b", &long,
+    ] {
         let join = json!({"op": "join", "channel": channel});
         assert_eq!(room.refused(join).await, "INVALID_CHANNEL", "{channel:?}");
         assert_alive(&mut room).await;

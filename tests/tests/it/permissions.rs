@@ -81,7 +81,9 @@ async fn a_channel_for_named_users_is_closed_to_others_whatever_their_token() {
         room.join(channel).await;
         room.publish(channel, json!(user)).await;
     }
-    for outsider in [all("eve"), all("ad"), all("ada,bob"), Token::anonymous().everything_in(&["*"])] {
+    for outsider in
+        [all("eve"), all("ad"), all("ada,bob"), Token::anonymous().everything_in(&["*"])]
+    {
         let mut room = hub.room(&outsider).await;
         for operation in operations_in(channel) {
             assert_eq!(room.refused(operation.clone()).await, "PERMISSION_DENIED", "{operation}");

@@ -93,7 +93,5 @@ fn connections(answer: &Value) -> Vec<String> {
 }
 
 fn token(user: &str) -> Token {
-    Token::user(user)
-        .everything_in(&["chat:*", "news:*"])
-        .claim("info", json!({"name": user}))
+    Token::user(user).everything_in(&["chat:*", "news:*"]).claim("info", json!({"name": user}))
 }

@@ -1,7 +1,9 @@
 //! A client that was away gets what it missed, once and in order, or is told that it cannot.
 
-use fanline_tests::{Hub, Position, Publication, Room, Rpc, Token, eventually, offset_of, position_of};
 use fanline_proto::v1::HistoryRequest;
+use fanline_tests::{
+    Hub, Position, Publication, Room, Rpc, Token, eventually, offset_of, position_of,
+};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -59,14 +61,16 @@ async fn earliest_and_last_start_inside_history() {
     let rpc = hub.rpc().await;
     rpc.publish_numbers("brief:log", 1..=12).await;
     let numbers = |range: std::ops::RangeInclusive<u64>| range.map(Value::from).collect::<Vec<_>>();
-    for (since, expected) in [
-        ("earliest", numbers(3..=12)),
-        ("last:4", numbers(9..=12)),
-        ("last:100", numbers(3..=12)),
-    ] {
+    for (since, expected) in
+        [("earliest", numbers(3..=12)), ("last:4", numbers(9..=12)), ("last:100", numbers(3..=12))]
+    {
         let mut room = hub.room(&token()).await;
         let answer = room.join_since("brief:log", since).await;
-        assert_eq!(offset_of(&answer) + 1, expected[0].as_u64().expect("a number"), "{since}: {answer}");
+        assert_eq!(
+            offset_of(&answer) + 1,
+            expected[0].as_u64().expect("a number"),
+            "{since}: {answer}"
+        );
         assert_eq!(room.data(expected.len()).await, expected, "{since}");
         marker_is_next(&rpc, &mut room, "brief:log").await;
     }
@@ -98,10 +102,7 @@ async fn the_oldest_position_that_history_still_continues_is_recovered() {
 
 #[tokio::test]
 async fn events_that_grew_too_old_are_expired() {
-    let hub = Hub::builder()
-        .set("namespaces.news.history_ttl", "200ms")
-        .start()
-        .await;
+    let hub = Hub::builder().set("namespaces.news.history_ttl", "200ms").start().await;
     let rpc = hub.rpc().await;
     let first = rpc.publish_numbers("news:today", 1..=1).await;
     rpc.publish_numbers("news:today", 2..=3).await;
@@ -146,7 +147,8 @@ async fn what_is_no_position_is_invalid_and_only_live_follows() {
     let top = rpc.publish_numbers("news:today", 1..=3).await;
     let long = "x".repeat(5000);
     let overflow = format!("{}-99999999999999999999999", top.epoch);
-    for since in ["", "gibberish", "-5", "last:", "last:many", "latest", "a-b-c", &long, &overflow] {
+    for since in ["", "gibberish", "-5", "last:", "last:many", "latest", "a-b-c", &long, &overflow]
+    {
         let mut room = hub.room(&token()).await;
         let answer = room.join_since("news:today", since).await;
         assert_lost(&answer, "invalid");

@@ -98,16 +98,19 @@ async fn history_is_read_in_pages_in_both_directions() {
         assert_eq!(offset_of(&answer), 10, "the top of the channel: {answer}");
         answer["events"].as_array().expect("events").clone()
     };
-    let numbers = |events: &[Value]| events.iter().map(|event| event["data"].clone()).collect::<Vec<_>>();
+    let numbers =
+        |events: &[Value]| events.iter().map(|event| event["data"].clone()).collect::<Vec<_>>();
 
     let all = page(json!({"op": "history", "channel": "chat:lobby"})).await;
     assert_eq!(numbers(&all), (1..=10).map(Value::from).collect::<Vec<_>>());
     let first = page(json!({"op": "history", "channel": "chat:lobby", "limit": 3})).await;
     assert_eq!(numbers(&first), [1, 2, 3]);
     let since = &first[2]["position"];
-    let second = page(json!({"op": "history", "channel": "chat:lobby", "limit": 3, "since": since})).await;
+    let second =
+        page(json!({"op": "history", "channel": "chat:lobby", "limit": 3, "since": since})).await;
     assert_eq!(numbers(&second), [4, 5, 6]);
-    let newest = page(json!({"op": "history", "channel": "chat:lobby", "limit": 3, "reverse": true})).await;
+    let newest =
+        page(json!({"op": "history", "channel": "chat:lobby", "limit": 3, "reverse": true})).await;
     assert_eq!(numbers(&newest), [10, 9, 8]);
     let since = &newest[2]["position"];
     let older = page(json!({"op": "history", "channel": "chat:lobby", "limit": 2, "reverse": true, "since": since})).await;

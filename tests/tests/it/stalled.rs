@@ -1,1 +1,189 @@
-//! x
+//! A client that stops reading costs the hub no memory and the others no time.
+
+use std::time::Duration;
+
+use fanline_proto::v1::ChannelStatsRequest;
+use fanline_tests::{
+    CrowdMember, Flood, Frame, Hub, Position, Progress, Publication, RawSocket, Tally, Token,
+    eventually, offset_of, position_of, resident_bytes, within,
+};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+const CHANNEL: &str = "big:room";
+const EVENTS: u64 = 200_000;
+const HISTORY: u64 = 1000;
+/// How far the publisher may be ahead of the member that reads: within history, so that this one may lose nothing.
+const LEAD: u64 = 500;
+const MIB: u64 = 1024 * 1024;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_stops_reading_costs_no_memory_and_gets_what_history_holds_after_a_gap() {
+    let hub = Hub::builder()
+        .set("namespaces.big.history_size", HISTORY.cast_signed())
+        .set("limits.write_timeout", "10m")
+        // The stalled client answers no Ping either, and this is not what it is to be closed for here.
+        .set("limits.ping_interval", "1h")
+        .start()
+        .await;
+    let process = hub.process.id();
+    let progress = Progress::of(1);
+    let mut reader = JoinSet::new();
+    let member =
+        CrowdMember::join(hub.addresses.public, &token().sign(), CHANNEL, Tally::default()).await;
+    reader.spawn(read(member.expect("the reader joins"), progress.clone()));
+
+    // The first run fills history, and whatever else is filled once.
+    let alone = publish(&hub, &progress, 0).await;
+    let before = resident_bytes(process);
+
+    let mut stalled =
+        RawSocket::upgrade_with_small_window(hub.addresses.public, &token().sign()).await;
+    let joined = join(&mut stalled).await;
+    let beside = publish(&hub, &progress, EVENTS).await;
+    let after = resident_bytes(process);
+    let growth = after.saturating_sub(before);
+    println!(
+        "{EVENTS} events in {alone:?}, beside a stalled client in {beside:?}; memory {before} and {growth} more"
+    );
+    assert!(growth < 8 * MIB, "memory grew by {growth} bytes from {before}");
+    // A reader that waits for the stalled one would never come to the end; this only bounds the slow-down.
+    assert!(beside < alone * 2, "the reader took {beside:?} instead of {alone:?}");
+    assert!(reader.is_empty() || reader.try_join_next().is_none(), "the reader has failed");
+
+    let (position, gaps) = read_on(&mut stalled, joined, 2 * EVENTS).await;
+    assert_eq!(position.offset, 2 * EVENTS);
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    let gap = &gaps[0];
+    assert_eq!(gap["channel"], CHANNEL);
+    assert_eq!(gap["reason"], "trimmed");
+    let to: Position = gap["to"].as_str().expect("a position").parse().expect("a position");
+    assert_eq!(
+        to.offset,
+        2 * EVENTS - HISTORY,
+        "everything that history holds comes after the gap"
+    );
+    let again = hub.publish(Publication::to(CHANNEL, "live again")).await;
+    let event = stalled.text().await;
+    assert!(event.contains("live again") && event.contains(&again.to_string()), "{event}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_stops_reading_is_closed_in_time_and_resumes() {
+    const MANY: u64 = 15_000;
+    let hub = Hub::builder()
+        .set("namespaces.big.history_size", 20_000)
+        .set("limits.write_timeout", "1s")
+        .start()
+        .await;
+    let mut stalled =
+        RawSocket::upgrade_with_small_window(hub.addresses.public, &token().sign()).await;
+    let joined = join(&mut stalled).await;
+    let rpc = hub.rpc().await;
+    let mut flood = Flood::open(&rpc).await;
+    for _ in 0..MANY {
+        flood.publish(event()).await;
+    }
+    let top = flood.finish().await;
+    eventually("the hub to give the stalled client up", async || {
+        let request = ChannelStatsRequest { channel: CHANNEL.to_owned() };
+        let stats = rpc.channels().stats(request).await.expect("stats").into_inner();
+        (stats.members == 0).then_some(())
+    })
+    .await;
+
+    // What the kernel had taken before is still there, unless the close was a reset.
+    let (texts, code) = stalled.rest().await;
+    assert!([None, Some(4408)].contains(&code), "closed with {code:?}");
+    let mut position = joined;
+    for text in &texts {
+        step(&mut position, &parse(text));
+    }
+    println!("closed after {} of {MANY} events with {code:?}", texts.len());
+    assert!(position.offset < top.offset, "the client was not closed while it stalled");
+
+    let mut room = hub.room(&token()).await;
+    let answer = room.join_since(CHANNEL, &position).await;
+    assert_eq!(answer["recovered"], true, "{answer}");
+    while position.offset < top.offset {
+        let event = room.event().await;
+        assert_eq!(position_of(&event), position.plus(1));
+        position = position_of(&event);
+    }
+}
+
+/// Publishes [`EVENTS`] events and waits for the reader; returns how long both took.
+async fn publish(hub: &Hub, progress: &Progress, first: u64) -> Duration {
+    let start = Instant::now();
+    let mut flood = Flood::open(&hub.rpc().await).await;
+    while flood.sent() < EVENTS {
+        if flood.sent() % 64 == 0 {
+            let catch_up = progress.until((first + flood.sent()).saturating_sub(LEAD));
+            within(Duration::from_secs(60), "the reader to keep up", catch_up).await;
+        }
+        flood.publish(event()).await;
+    }
+    let top = flood.finish().await;
+    assert_eq!(top.offset, first + EVENTS);
+    within(Duration::from_secs(60), "the reader to reach the end", progress.until(top.offset))
+        .await;
+    start.elapsed()
+}
+
+/// Reads for ever; a failure is seen as a reader that stays behind.
+async fn read(mut member: CrowdMember, progress: Progress) {
+    loop {
+        match member.advance().await {
+            Ok(offset) => progress.reached(0, offset),
+            Err(error) => panic!("the reader: {error}"),
+        }
+    }
+}
+
+async fn join(stalled: &mut RawSocket) -> Position {
+    let join = json!({"op": "join", "id": 1, "channel": CHANNEL}).to_string();
+    stalled.send_frames([Frame::text(join)]).await;
+    position_of(&parse(&stalled.text().await))
+}
+
+/// Reads up to an offset; returns the position there and the gaps on the way.
+async fn read_on(stalled: &mut RawSocket, from: Position, to: u64) -> (Position, Vec<Value>) {
+    let mut position = from;
+    let mut gaps = Vec::new();
+    while position.offset < to {
+        let frame = parse(&stalled.text().await);
+        step(&mut position, &frame);
+        if frame["op"] == "gap" {
+            gaps.push(frame);
+        }
+    }
+    (position, gaps)
+}
+
+/// An event has to be the next one; a gap has to begin where we are.
+fn step(position: &mut Position, frame: &Value) {
+    if frame["op"] == "gap" {
+        assert_eq!(frame["from"], position.to_string(), "{frame}");
+        let to: Position = frame["to"].as_str().expect("a position").parse().expect("a position");
+        assert!(to.offset > position.offset, "{frame}");
+        *position = to;
+    } else {
+        let event = &frame["event"];
+        assert_eq!(offset_of(event), position.offset + 1, "{frame:.200}");
+        *position = position_of(event);
+    }
+}
+
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+/// 1 KiB of data.
+fn event() -> Publication {
+    Publication::to(CHANNEL, "x".repeat(1022))
+}
+
+fn token() -> Token {
+    Token::user("ada").everything_in(&["big:*"])
+}
