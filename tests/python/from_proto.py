@@ -1,6 +1,7 @@
 """A client whose stubs grpcio-tools makes from the proto files, as any project would at build time."""
 
 import importlib
+import importlib.resources
 import pathlib
 import sys
 import tempfile
@@ -15,9 +16,17 @@ PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
 
 
 def generate(folder):
+    well_known_types = importlib.resources.files("grpc_tools") / "_proto"
     files = sorted(str(file.relative_to(PROTO)) for file in PROTO.rglob("*.proto"))
     status = protoc.main(
-        ["protoc", f"-I{PROTO}", f"--python_out={folder}", f"--grpc_python_out={folder}", *files]
+        [
+            "protoc",
+            f"-I{PROTO}",
+            f"-I{well_known_types}",
+            f"--python_out={folder}",
+            f"--grpc_python_out={folder}",
+            *files,
+        ]
     )
     assert status == 0, "the proto files do not compile"
 

@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::frame::{Frame, FrameHead};
 use crate::position::Position;
+use crate::upgrade::upgrade_request;
 
 const READ_BYTES: usize = 64 * 1024;
 
@@ -96,12 +97,7 @@ impl CrowdMember {
     }
 
     async fn upgrade(&mut self, address: SocketAddr, token: &str) -> Result<(), String> {
-        let request = format!(
-            "GET /v1/ws HTTP/1.1\r\nhost: {address}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             sec-websocket-protocol: fanline.v1\r\nauthorization: Bearer {token}\r\n\r\n"
-        );
-        self.send(request.as_bytes()).await?;
+        self.send(upgrade_request(address, token).as_bytes()).await?;
         loop {
             self.read().await?;
             if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -176,4 +172,24 @@ fn position_in(text: &str) -> Result<Position, String> {
     let start = text.find(key).ok_or_else(|| format!("no position in {text}"))? + key.len();
     let length = text[start..].find('"').ok_or_else(|| format!("{text} breaks off"))?;
     text[start..start + length].parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tally_takes_the_next_event_and_nothing_else() {
+        let mut tally =
+            Tally { position: Some("e-7".parse().expect("a position")), ..Tally::default() };
+        let event = |position: &str| {
+            format!(r#"{{"op":"event","event":{{"channel":"a:b","position":"{position}"}}}}"#)
+        };
+        tally.see(&event("e-8")).expect("the next one");
+        for wrong in ["e-8", "e-7", "e-10", "other-9"] {
+            tally.see(&event(wrong)).expect_err(wrong);
+        }
+        tally.see(r#"{"op":"gap","channel":"a:b","from":"e-8","to":"e-9"}"#).expect_err("a gap");
+        assert_eq!(tally.events, 1);
+    }
 }

@@ -138,3 +138,36 @@ impl FrameHead {
         self.head_bytes + self.payload_bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_take_the_shortest_form() {
+        for (length, head_bytes) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            let bytes = Frame::text(vec![b'x'; length]).unmasked().encode();
+            let head = FrameHead::parse(&bytes).expect("a whole head");
+            assert_eq!((head.opcode, head.head_bytes), (FrameHead::TEXT, head_bytes), "{length}");
+            assert_eq!((head.payload_bytes, head.frame_bytes()), (length, bytes.len()), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_masked_payload_comes_back_with_the_key() {
+        let bytes = Frame::text("hello").encode();
+        let (key, payload) = bytes[2..].split_at(4);
+        let plain: Vec<u8> =
+            payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+        assert_eq!((bytes[0], bytes[1], plain.as_slice()), (0x81, 0x85, b"hello".as_slice()));
+        assert_ne!(payload, b"hello");
+    }
+
+    #[test]
+    fn a_head_in_pieces_is_not_read_too_early() {
+        let bytes = Frame::text(vec![b'x'; 70_000]).unmasked().encode();
+        for length in 0..10 {
+            assert!(FrameHead::parse(&bytes[..length]).is_none(), "{length}");
+        }
+    }
+}

@@ -38,3 +38,16 @@ impl Metrics {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_takes_the_series_of_one_metric_that_match() {
+        let text = "# TYPE fanline_a counter\nfanline_a_total{reason=\"x\"} 2\nfanline_a_total{reason=\"y\"} 3\nfanline_a_totals 9\n";
+        let metrics = Metrics(text.to_owned());
+        assert_eq!(metrics.sum("fanline_a_total", ""), 5.0);
+        assert_eq!(metrics.sum("fanline_a_total", "reason=\"y\""), 3.0);
+    }
+}

@@ -9,6 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::deadline::{DEADLINE, within};
 use crate::frame::{Frame, FrameHead};
 use crate::raw_http::HttpAnswer;
+use crate::upgrade::upgrade_request;
 
 const READ_BYTES: usize = 64 * 1024;
 
@@ -43,12 +44,7 @@ impl RawSocket {
     }
 
     async fn upgraded(mut self, address: SocketAddr, token: &str) -> Self {
-        let request = format!(
-            "GET /v1/ws HTTP/1.1\r\nhost: {address}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             sec-websocket-protocol: fanline.v1\r\nauthorization: Bearer {token}\r\n\r\n"
-        );
-        self.send(request.as_bytes()).await;
+        self.send(upgrade_request(address, token).as_bytes()).await;
         let head = self.http_head().await;
         assert!(head.starts_with("HTTP/1.1 101 "), "no upgrade: {head}");
         let welcome = self.text().await;

@@ -164,3 +164,48 @@ impl Token {
 fn from_now(seconds: i64) -> i64 {
     get_current_timestamp().saturating_add_signed(seconds).cast_signed()
 }
+
+#[cfg(test)]
+mod tests {
+    //! A forgery that no careless hub would take shows nothing about a careful one.
+
+    use jsonwebtoken::{DecodingKey, Validation, decode};
+
+    use super::*;
+
+    #[test]
+    fn a_confused_verifier_takes_the_confused_token() {
+        let token = Token::user("ada").signed_by(Signer::KeyConfusion).sign();
+        let confused = DecodingKey::from_secret(RS256_PUBLIC_KEY.as_bytes());
+        decode::<Value>(&token, &confused, &rules(Algorithm::HS256)).expect("well signed");
+    }
+
+    #[test]
+    fn a_good_token_verifies_with_either_key() {
+        let token = Token::user("ada").sign();
+        let secret = DecodingKey::from_secret(CLIENT_SECRET.as_bytes());
+        decode::<Value>(&token, &secret, &rules(Algorithm::HS256)).expect("well signed");
+
+        let token = Token::user("ada").signed_by(Signer::Rs256).sign();
+        let public = DecodingKey::from_rsa_pem(RS256_PUBLIC_KEY.as_bytes())
+            .expect("the fixture is a public key");
+        decode::<Value>(&token, &public, &rules(Algorithm::RS256)).expect("well signed");
+    }
+
+    #[test]
+    fn alg_none_has_the_claims_and_no_signature() {
+        let token = Token::user("ada").signed_by(Signer::Nobody).sign();
+        let parts: Vec<&str> = token.split('.').collect();
+        let header = BASE64_URL_SAFE_NO_PAD.decode(parts[0]).expect("base64");
+        assert!(String::from_utf8_lossy(&header).contains(r#""alg":"none""#));
+        assert_eq!(parts.len(), 3);
+        assert_eq!(parts[2], "");
+    }
+
+    fn rules(algorithm: Algorithm) -> Validation {
+        let mut rules = Validation::new(algorithm);
+        rules.set_audience(&[AUDIENCE]);
+        rules.set_issuer(&[ISSUER]);
+        rules
+    }
+}

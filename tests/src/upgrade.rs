@@ -142,6 +142,15 @@ impl Upgrade {
     }
 }
 
+/// The same handshake as bytes, for clients that write their own.
+pub(crate) fn upgrade_request(address: SocketAddr, token: &str) -> String {
+    format!(
+        "GET /v1/ws HTTP/1.1\r\nhost: {address}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         sec-websocket-protocol: fanline.v1\r\nauthorization: Bearer {token}\r\n\r\n"
+    )
+}
+
 impl Refusal {
     /// Whether this is the refusal of a bad token: 401, and the challenge of RFC 6750 section 3.
     pub fn is_invalid_token(&self) -> bool {
