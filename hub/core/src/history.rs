@@ -9,9 +9,6 @@ use crate::{Position, Refusal};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Bytes of one answer of history, as events cost in memory.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
-
 /// Which page of history.
 #[derive(Clone, Copy, Debug)]
 pub struct HistoryRequest {
@@ -19,6 +16,8 @@ pub struct HistoryRequest {
     pub start: Start,
     /// Most events. 0, or more than the limit allows: as many as that.
     pub limit: usize,
+    /// Most bytes of them, as they cost in memory. One event is given even if it is larger.
+    pub bytes: usize,
     /// Newest first.
     pub reverse: bool,
 }
@@ -80,7 +79,7 @@ impl Hub {
                 HistoryQuery {
                     range,
                     limit,
-                    bytes: PAGE_BYTES,
+                    bytes: request.bytes,
                 },
             )
             .await?;

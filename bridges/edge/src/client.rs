@@ -1,0 +1,143 @@
+//! What a client may ask for, whatever it is connected by: every operation is authorised here and nowhere else.
+
+use crate::token::Identity;
+use fanline_core::broker::{Member, Published};
+use fanline_core::catchup::Start;
+use fanline_core::event::{EventType, Payload};
+use fanline_core::feed::{self, Opened};
+use fanline_core::history::{History, HistoryRequest};
+use fanline_core::ids::ConnectionId;
+use fanline_core::permission::{Action, authorise};
+use fanline_core::presence::Membership;
+use fanline_core::publish::{Draft, Origin};
+use fanline_core::{ChannelName, Hub, Refusal};
+use std::sync::Arc;
+
+/// A connection and who it belongs to. Cheap to clone; operations take it whole, so that they can outlive a borrow.
+#[derive(Clone, Debug)]
+pub struct Client {
+    hub: Hub,
+    connection: ConnectionId,
+    identity: Arc<Identity>,
+}
+
+/// What a client publishes.
+#[derive(Clone, Debug)]
+pub struct ClientEvent {
+    /// The channel.
+    pub channel: ChannelName,
+    /// The type.
+    pub event_type: EventType,
+    /// The data.
+    pub payload: Payload,
+    /// Publishes once within its window.
+    pub key: Option<String>,
+    /// Whether the connection that publishes receives the event too.
+    pub echo: bool,
+}
+
+impl Client {
+    /// A connection of the hub, with its verified identity.
+    #[must_use]
+    pub fn new(hub: Hub, connection: ConnectionId, identity: Identity) -> Self {
+        Client { hub, connection, identity: Arc::new(identity) }
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// Who it belongs to.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The same connection with the identity of a newer token.
+    #[must_use]
+    pub fn refreshed(&self, identity: Identity) -> Self {
+        Client { identity: Arc::new(identity), ..self.clone() }
+    }
+
+    /// Whether the client may be in a channel: by its grants, or because its token puts it there.
+    ///
+    /// # Errors
+    /// [`PermissionDenied`](fanline_core::Reason::PermissionDenied), or an unknown namespace.
+    pub fn may_join(&self, channel: &ChannelName) -> Result<(), Refusal> {
+        let user = self.identity.user.as_ref();
+        if self.identity.join.contains(channel) && channel.admits(user.map(|user| user.as_str())) {
+            return Ok(());
+        }
+        self.authorise(Action::Subscribe, channel)
+    }
+
+    /// Opens a channel and becomes a member of it.
+    ///
+    /// # Errors
+    /// Not allowed, an unknown namespace, or a broker that is not available.
+    pub async fn join(
+        self,
+        channel: ChannelName,
+        start: Start,
+    ) -> Result<(Opened, Membership), Refusal> {
+        self.may_join(&channel)?;
+        let opened = feed::open(self.hub.clone(), channel.clone(), start).await?;
+        let member = Member {
+            connection: self.connection,
+            user: self.identity.user.clone(),
+            info: self.identity.info.clone(),
+            joined_at: self.hub.clock().wall(),
+        };
+        let membership = self.hub.enter(&channel, member).await?;
+        Ok((opened, membership))
+    }
+
+    /// Publishes.
+    ///
+    /// # Errors
+    /// Not allowed, over a limit, or as [`Hub::publish`].
+    pub async fn publish(self, event: ClientEvent) -> Result<Published, Refusal> {
+        let ClientEvent { channel, event_type, payload, key, echo } = event;
+        self.authorise(Action::Publish, &channel)?;
+        let draft = Draft {
+            channel,
+            event_type,
+            payload,
+            headers: Vec::new(),
+            origin: Origin::Client(self.identity.user.clone()),
+            idempotency_key: key,
+            exclude: if echo { Vec::new() } else { vec![self.connection] },
+            ttl: None,
+        };
+        self.hub.publish(draft).await
+    }
+
+    /// Reads a page of history.
+    ///
+    /// # Errors
+    /// Not allowed, or as [`Hub::history`].
+    pub async fn history(
+        self,
+        channel: ChannelName,
+        request: HistoryRequest,
+    ) -> Result<History, Refusal> {
+        self.authorise(Action::History, &channel)?;
+        self.hub.history(&channel, request).await
+    }
+
+    /// Lists the members of a channel.
+    ///
+    /// # Errors
+    /// Not allowed, or as [`Hub::members`].
+    pub async fn members(self, channel: ChannelName) -> Result<Vec<Member>, Refusal> {
+        self.authorise(Action::Presence, &channel)?;
+        self.hub.members(&channel).await
+    }
+
+    fn authorise(&self, action: Action, channel: &ChannelName) -> Result<(), Refusal> {
+        let Identity { user, grants, .. } = &*self.identity;
+        authorise(action, channel, &*self.hub.options(channel)?, user.as_ref(), grants)
+    }
+}
