@@ -1,1 +1,42 @@
-//! Skeleton.
+//! What all bridges share: who a client is, where it comes from, and how much it may ask for.
+//!
+//! Nothing here speaks a client protocol or opens a socket; a bridge asks these parts and answers in its own words.
+//! Read [`TokenVerifier`] first, which turns a token into an [`Identity`], then [`Admission`], which every connection
+//! passes before it costs anything.
+
+// Numbers.
+pub mod limits;
+pub mod metrics;
+
+// Where a request comes from.
+pub mod address;
+mod forwarded;
+pub mod origin;
+
+// Who sends it.
+mod cookie;
+pub mod credential;
+pub mod subprotocol;
+pub mod token;
+
+// How much of it is let through.
+pub mod admission;
+pub mod rate;
+
+// How a request is refused that never became a connection.
+pub mod http_error;
+
+// How it becomes one, and what that may ask for.
+pub mod client;
+pub mod edge;
+
+pub use address::{AddressKey, ClientAddress, TrustedProxies};
+pub use admission::{Admission, Admitted};
+pub use client::{Client, ClientEvent};
+pub use credential::{Credential, CredentialPlace, CredentialSources};
+pub use edge::{Drain, Edge, EdgeParts};
+pub use metrics::EdgeMetrics;
+pub use origin::{OriginPolicy, RequestOrigin};
+pub use rate::{OperationBudget, RateLimit, Verdict};
+pub use subprotocol::Subprotocols;
+pub use token::{Identity, TokenRules, TokenVerifier};

@@ -1,0 +1,145 @@
+//! The HTTP answer to a request that is refused: a problem document (RFC 9457).
+//!
+//! For what never became a connection; a connection is refused in the words of its own protocol.
+
+use bytes::Bytes;
+use fanline_core::{Reason, Refusal};
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+/// The answer to a refused request. A 401 says that the token is the fault; for a request without one see
+/// [`token_required`].
+#[must_use]
+pub fn problem(refusal: &Refusal) -> Response<Bytes> {
+    // RFC 6750, section 3: the fault of a token is named, so that a client knows to get a new one.
+    answer(refusal, HeaderValue::from_static("Bearer error=\"invalid_token\""))
+}
+
+/// The answer to a request that carries no token where one is needed.
+#[must_use]
+pub fn token_required() -> Response<Bytes> {
+    let refusal = Refusal::new(Reason::Unauthenticated, "the request carries no token");
+    // RFC 6750, section 3.1: without a token in the request, no error is named.
+    answer(&refusal, HeaderValue::from_static("Bearer"))
+}
+
+/// The status of a reason (contract section 8).
+#[must_use]
+pub fn http_status(reason: Reason) -> StatusCode {
+    match reason {
+        Reason::InvalidArgument | Reason::InvalidChannel | Reason::UnknownOperation => {
+            StatusCode::BAD_REQUEST
+        }
+        Reason::Unauthenticated | Reason::TokenExpired => StatusCode::UNAUTHORIZED,
+        Reason::PermissionDenied | Reason::OriginDenied => StatusCode::FORBIDDEN,
+        Reason::UnknownNamespace => StatusCode::NOT_FOUND,
+        Reason::AlreadyJoined | Reason::NotJoined => StatusCode::CONFLICT,
+        Reason::PositionLost => StatusCode::GONE,
+        Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Reason::LimitExceeded | Reason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Reason::BrokerUnavailable | Reason::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The body. Without a `type` it is `about:blank`, whose title is the status in words (RFC 9457, section 4.2.1).
+#[derive(Serialize)]
+struct Problem<'a> {
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'static str>,
+    detail: &'a str,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+}
+
+fn answer(refusal: &Refusal, challenge: HeaderValue) -> Response<Bytes> {
+    let status = http_status(refusal.reason());
+    let problem = Problem {
+        status: status.as_u16(),
+        title: status.canonical_reason(),
+        detail: refusal.message(),
+        reason: refusal.reason().as_str(),
+        field: refusal.field(),
+    };
+    let body =
+        serde_json::to_vec(&problem).expect("a struct of numbers and strings is always JSON");
+
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    if let Some(after) = refusal.retry_after() {
+        // Whole seconds are all that the header knows; rounded down, a client would come too early.
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn body(response: &Response<Bytes>) -> serde_json::Value {
+        serde_json::from_slice(response.body()).unwrap()
+    }
+
+    #[test]
+    fn a_problem_names_reason_and_remedy() {
+        let refusal = Refusal::new(Reason::RateLimited, "slow down")
+            .with_retry_after(Duration::from_millis(1001));
+        let response = problem(&refusal);
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(response.headers()["retry-after"], "2");
+        assert!(!response.headers().contains_key("www-authenticate"));
+        let expected = serde_json::json!({
+            "status": 429, "title": "Too Many Requests", "detail": "slow down", "reason": "RATE_LIMITED",
+        });
+        assert_eq!(body(&response), expected);
+    }
+
+    #[test]
+    fn a_bad_token_is_challenged_as_such_and_a_missing_one_is_not() {
+        for reason in [Reason::Unauthenticated, Reason::TokenExpired] {
+            let response = problem(&Refusal::new(reason, "no"));
+            assert_eq!(response.status(), 401);
+            assert_eq!(response.headers()["www-authenticate"], "Bearer error=\"invalid_token\"");
+        }
+        let response = token_required();
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        assert_eq!(body(&response)["reason"], "UNAUTHENTICATED");
+    }
+
+    #[test]
+    fn the_field_at_fault_is_named_and_nothing_is_said_of_a_retry_that_would_not_help() {
+        let response = problem(&Refusal::invalid("channel", "a \"quoted\" fault"));
+        assert_eq!(response.status(), 400);
+        assert!(!response.headers().contains_key("retry-after"));
+        assert_eq!(body(&response)["field"], "channel");
+        assert_eq!(body(&response)["detail"], "a \"quoted\" fault");
+    }
+
+    #[test]
+    fn a_status_asks_for_a_retry_exactly_where_the_reason_does() {
+        for reason in Reason::ALL {
+            let status = http_status(reason);
+            let asks = status == StatusCode::TOO_MANY_REQUESTS
+                || status == StatusCode::SERVICE_UNAVAILABLE;
+            assert_eq!(asks, reason.is_retryable(), "{reason}");
+            assert!(status.is_client_error() || status.is_server_error());
+        }
+    }
+}

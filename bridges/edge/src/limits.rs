@@ -1,0 +1,25 @@
+//! The limits of this crate that no operator changes, with their unit and reason.
+//!
+//! Those that an operator may change stand in [`fanline_core::limits`].
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+
+/// Longest token that is looked at, in bytes: half of the largest request head.
+pub const TOKEN_BYTES: usize = 8 * KIB;
+/// Longest `info` claim, in bytes of JSON: it is shown to every member of a channel.
+pub const TOKEN_INFO_BYTES: usize = 4 * KIB;
+/// Shortest secret of an HMAC key, in bytes: the output of the shortest hash (RFC 7518, section 3.2).
+pub const TOKEN_SECRET_BYTES: usize = 32;
+/// Smallest modulus of an RSA key, in bits (RFC 7518, section 3.3).
+pub const TOKEN_RSA_BITS: usize = 2048;
+/// Most keys of one algorithm: a forged token without `kid` is tried against all of them.
+pub const TOKEN_KEYS_PER_ALGORITHM: usize = 16;
+/// Most that the clocks of issuer and hub may differ.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
+
+/// Addresses whose connect rate is remembered at once, at about 100 bytes each.
+pub const ADDRESSES: usize = 100_000;
+/// What a caller is told to wait when something is full that only others can empty.
+pub const RETRY_WHEN_FULL: Duration = Duration::from_secs(5);

@@ -1,0 +1,139 @@
+//! What this crate counts.
+//!
+//! | Metric | Kind | Labels |
+//! |---|---|---|
+//! | `fanline_connections` | gauge | `transport` |
+//! | `fanline_connections_opened_total` | counter | `transport` |
+//! | `fanline_refusals_total` | counter | `reason` |
+
+use fanline_core::Reason;
+use fanline_core::metrics::ReasonLabel;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use std::fmt::{self, Write};
+
+/// How a client is connected.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Transport {
+    /// A WebSocket room.
+    WebSocket,
+}
+
+/// The metrics of all bridges. Clones share their values.
+#[derive(Clone, Debug)]
+pub struct EdgeMetrics {
+    connections: Family<TransportLabel, Gauge>,
+    opened: Family<TransportLabel, Counter>,
+    refusals: Family<ReasonLabel, Counter>,
+}
+
+/// A connection that is counted until this is dropped.
+#[derive(Debug)]
+#[must_use = "a connection is counted as long as this is held"]
+pub struct CountedConnection(Gauge);
+
+impl EdgeMetrics {
+    /// Registers every series, each at zero: a rate over a series that is not there yet cannot be told from none.
+    #[must_use]
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = EdgeMetrics {
+            connections: Family::default(),
+            opened: Family::default(),
+            refusals: Family::default(),
+        };
+        for transport in Transport::ALL {
+            let _starts_at_zero = metrics.connections.get_or_create(&TransportLabel { transport });
+            let _starts_at_zero = metrics.opened.get_or_create(&TransportLabel { transport });
+        }
+        for reason in Reason::ALL {
+            let _starts_at_zero = metrics.refusals.get_or_create(&ReasonLabel { reason });
+        }
+        let registry = registry.sub_registry_with_prefix("fanline");
+        registry.register("connections", "Open connections", metrics.connections.clone());
+        registry.register("connections_opened", "Connections opened", metrics.opened.clone());
+        registry.register("refusals", "Requests and operations refused", metrics.refusals.clone());
+        metrics
+    }
+
+    /// Counts a connection.
+    pub fn connected(&self, transport: Transport) -> CountedConnection {
+        self.opened.get_or_create(&TransportLabel { transport }).inc();
+        let open = self.connections.get_or_create_owned(&TransportLabel { transport });
+        open.inc();
+        CountedConnection(open)
+    }
+
+    /// Counts a refusal.
+    pub fn refused(&self, reason: Reason) {
+        self.refusals.get_or_create(&ReasonLabel { reason }).inc();
+    }
+}
+
+impl Drop for CountedConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Transport {
+    const ALL: [Transport; 1] = [Transport::WebSocket];
+}
+
+impl EncodeLabelValue for Transport {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            Transport::WebSocket => "websocket",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct TransportLabel {
+    transport: Transport,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn shows(registry: &Registry, line: &str) {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+        assert!(text.lines().any(|shown| shown == line), "{line} in\n{text}");
+    }
+
+    #[test]
+    fn every_series_is_there_from_the_start() {
+        let mut registry = Registry::default();
+        let _metrics = EdgeMetrics::register(&mut registry);
+        for reason in Reason::ALL {
+            shows(&registry, &format!("fanline_refusals_total{{reason=\"{reason}\"}} 0"));
+        }
+        shows(&registry, "fanline_connections{transport=\"websocket\"} 0");
+        shows(&registry, "fanline_connections_opened_total{transport=\"websocket\"} 0");
+    }
+
+    #[test]
+    fn a_connection_is_counted_as_long_as_it_is_held() {
+        let mut registry = Registry::default();
+        let metrics = EdgeMetrics::register(&mut registry);
+        let connection = metrics.connected(Transport::WebSocket);
+        shows(&registry, "fanline_connections{transport=\"websocket\"} 1");
+        drop(connection);
+        shows(&registry, "fanline_connections{transport=\"websocket\"} 0");
+        shows(&registry, "fanline_connections_opened_total{transport=\"websocket\"} 1");
+    }
+
+    #[test]
+    fn a_refusal_is_counted_by_its_reason() {
+        let mut registry = Registry::default();
+        let metrics = EdgeMetrics::register(&mut registry);
+        metrics.refused(Reason::RateLimited);
+        shows(&registry, "fanline_refusals_total{reason=\"RATE_LIMITED\"} 1");
+        shows(&registry, "fanline_refusals_total{reason=\"INTERNAL\"} 0");
+    }
+}

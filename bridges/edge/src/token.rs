@@ -1,0 +1,224 @@
+//! Tokens: from the text that a client sends to who it is and what it may do (contract section 3).
+//!
+//! Only the signature is checked by the library; the header, the claims and all times are read here, because the
+//! library has its own clock, a default leeway of a minute, and does not look at `nbf` unless told to. The order
+//! matters: nothing of the claims is read before the signature is good. Service tokens are not verified here; their
+//! keys are only checked, and refused for clients.
+
+mod claims;
+mod header;
+mod key;
+mod object;
+
+#[cfg(test)]
+mod forgeries;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use self::claims::Claims;
+use self::header::SignedToken;
+use self::key::VerificationKey;
+use crate::limits::{TOKEN_BYTES, TOKEN_KEYS_PER_ALGORITHM, TOKEN_LEEWAY};
+use bytes::Bytes;
+use fanline_core::clock::{Clock, Timestamp};
+use fanline_core::ids::UserId;
+use fanline_core::pattern::Pattern;
+use fanline_core::permission::Grants;
+use fanline_core::{ChannelName, Reason, Refusal};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::key::{Algorithm, KeyMaterial, KeyUse, TokenKey, TokenKeyError};
+
+/// What tokens are held to.
+#[derive(Clone, Debug)]
+pub struct TokenRules {
+    /// What `iss` must be. None: not looked at.
+    pub issuer: Option<String>,
+    /// What `aud` must name. None: a token that names an audience is refused, because it is meant for somebody else
+    /// (RFC 7519, section 4.1.3).
+    pub audience: Option<String>,
+    /// By how much the clocks of issuer and hub may differ, at most 30 s. Default: 5 s.
+    pub leeway: Duration,
+    /// How far ahead `exp` may lie. Default: 24 h.
+    pub max_lifetime: Duration,
+    /// The keys; any of them will do.
+    pub keys: Vec<TokenKey>,
+}
+
+impl Default for TokenRules {
+    fn default() -> Self {
+        TokenRules {
+            issuer: None,
+            audience: None,
+            leeway: Duration::from_secs(5),
+            max_lifetime: Duration::from_secs(24 * 3600),
+            keys: Vec::new(),
+        }
+    }
+}
+
+/// Rules that no token could be verified by.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenRulesError {
+    /// A leeway that would keep expired tokens alive.
+    #[error("leeway: at most {TOKEN_LEEWAY:?}, not {0:?}")]
+    Leeway(Duration),
+    /// A key that cannot be used; the source says why.
+    #[error("keys[{index}]: the key cannot be used")]
+    Key {
+        /// Its place in the list, from 0.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: TokenKeyError,
+    },
+    /// More keys than a forged token may be tried against.
+    #[error("keys: more than {TOKEN_KEYS_PER_ALGORITHM} client keys for {0:?}")]
+    TooManyKeys(Algorithm),
+}
+
+/// Who a verified token says the client is, and what it may do.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The user. None: anonymous.
+    pub user: Option<UserId>,
+    /// The token's own id (`jti`), by which it can be revoked.
+    pub token_id: Option<Box<str>>,
+    /// What is shown of the user in presence: JSON, byte for byte as in the token.
+    pub info: Option<Bytes>,
+    /// Where the client may do what.
+    pub grants: Grants,
+    /// Channels that the connection is put into at once.
+    pub join: Vec<ChannelName>,
+    /// The methods that the client may call. None: any.
+    pub methods: Option<Vec<Pattern>>,
+    /// When all of this ends.
+    pub expires_at: Timestamp,
+}
+
+/// Verifies the tokens of clients.
+pub struct TokenVerifier {
+    issuer: Option<String>,
+    audience: Option<String>,
+    leeway: Duration,
+    max_lifetime: Duration,
+    keys: Vec<VerificationKey>,
+    clock: Arc<dyn Clock>,
+}
+
+impl TokenVerifier {
+    /// Checks the rules and makes the keys ready.
+    ///
+    /// # Errors
+    /// The first rule or key that cannot be used.
+    pub fn new(rules: TokenRules, clock: Arc<dyn Clock>) -> Result<Self, TokenRulesError> {
+        if rules.leeway > TOKEN_LEEWAY {
+            return Err(TokenRulesError::Leeway(rules.leeway));
+        }
+        let mut keys: Vec<VerificationKey> = Vec::with_capacity(rules.keys.len());
+        for (index, key) in rules.keys.iter().enumerate() {
+            let ready = VerificationKey::prepare(key)
+                .map_err(|source| TokenRulesError::Key { index, source })?;
+            match key.usage {
+                KeyUse::Client => keys.push(ready),
+                // Checked with the others, but no client's token is ever tried against it.
+                KeyUse::Service => {}
+            }
+            if keys.iter().filter(|other| other.algorithm() == key.algorithm).count()
+                > TOKEN_KEYS_PER_ALGORITHM
+            {
+                return Err(TokenRulesError::TooManyKeys(key.algorithm));
+            }
+        }
+        let TokenRules { issuer, audience, leeway, max_lifetime, keys: _ } = rules;
+        Ok(TokenVerifier { issuer, audience, leeway, max_lifetime, keys, clock })
+    }
+
+    /// Who the token says the client is.
+    ///
+    /// # Errors
+    /// [`Reason::TokenExpired`] for a token that was good and is not any more, [`Reason::Unauthenticated`] for every
+    /// other fault. No message repeats anything of the token.
+    pub fn verify(&self, token: &str) -> Result<Identity, Refusal> {
+        if token.len() > TOKEN_BYTES {
+            return Err(unauthenticated(format!("the token has more than {TOKEN_BYTES} bytes")));
+        }
+        let token = SignedToken::split(token)?;
+        self.check_signature(&token)?;
+        let claims = Claims::decode(&token.payload()?)?;
+        self.check_issuer(&claims)?;
+        self.check_audience(&claims)?;
+        let expires_at = self.check_times(&claims)?;
+        claims.into_identity(expires_at)
+    }
+
+    fn check_signature(&self, token: &SignedToken<'_>) -> Result<(), Refusal> {
+        let header = token.header()?;
+        let mut named = self.keys.iter().filter(|key| key.is_named_by(&header));
+        if named.any(|key| key.signed(token)) {
+            return Ok(());
+        }
+        Err(unauthenticated("no configured key made the token's signature"))
+    }
+
+    fn check_issuer(&self, claims: &Claims) -> Result<(), Refusal> {
+        match &self.issuer {
+            Some(issuer) if claims.iss.as_ref() != Some(issuer) => {
+                Err(unauthenticated("the token is from another issuer (`iss`)"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_audience(&self, claims: &Claims) -> Result<(), Refusal> {
+        match (&self.audience, &claims.aud) {
+            (None, None) => Ok(()),
+            (Some(ours), Some(theirs)) if theirs.names(ours) => Ok(()),
+            (_, None) => Err(unauthenticated("the token names no audience (`aud`)")),
+            (_, Some(_)) => Err(unauthenticated("the token is for another audience (`aud`)")),
+        }
+    }
+
+    /// Checks `nbf` and `exp`, and gives back the latter.
+    fn check_times(&self, claims: &Claims) -> Result<Timestamp, Refusal> {
+        let now = self.clock.wall();
+        let expires_at =
+            claims.exp.ok_or_else(|| unauthenticated("the token has no end (`exp`)"))?.0;
+        if now >= later(expires_at, self.leeway) {
+            return Err(Refusal::new(Reason::TokenExpired, "the token has expired"));
+        }
+        // An issuer whose clock is ahead of ours mints tokens that seem to live longer than they do.
+        if expires_at > later(later(now, self.max_lifetime), self.leeway) {
+            return Err(unauthenticated(format!(
+                "the token ends more than {:?} ahead (`exp`)",
+                self.max_lifetime
+            )));
+        }
+        if claims.nbf.is_some_and(|not_before| not_before.0 > later(now, self.leeway)) {
+            return Err(unauthenticated("the token is not valid yet (`nbf`)"));
+        }
+        Ok(expires_at)
+    }
+}
+
+impl fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenVerifier")
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .field("keys", &self.keys.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn later(moment: Timestamp, by: Duration) -> Timestamp {
+    let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(moment.millis().saturating_add(by))
+}
+
+fn unauthenticated(message: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::new(Reason::Unauthenticated, message)
+}
