@@ -69,7 +69,7 @@ impl Check {
 impl Part {
     fn run(self, workspace: &Workspace) -> anyhow::Result<Outcome> {
         match self {
-            Self::Fmt => process::run(workspace.cargo().args(["fmt", "--all", "--check"]))?,
+            Self::Fmt => fmt(workspace)?,
             Self::Sources => sources::check(workspace)?,
             Self::Clippy => clippy(workspace)?,
             Self::Doc => doc(workspace)?,
@@ -80,6 +80,11 @@ impl Part {
         }
         Ok(Outcome::Held)
     }
+}
+
+/// Names the files; `cargo fmt --all` mends them.
+fn fmt(workspace: &Workspace) -> anyhow::Result<()> {
+    process::run(workspace.cargo().args(["fmt", "--all", "--", "--check", "--files-with-diff"]))
 }
 
 // Clippy and the documentation use the same features as the tests, so that cargo compiles the
