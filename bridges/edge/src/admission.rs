@@ -327,6 +327,8 @@ mod tests {
             Limits { connect_rate_per_ip: 1, connect_burst_per_ip: 2, ..Limits::default() };
         let (admission, clock) = door(limits, 10);
         drop(admission.admit(address(1)).unwrap());
+        clock.advance(Duration::from_secs(1));
+        drop(admission.admit(address(1)).unwrap());
         drop(admission.admit(address(1)).unwrap());
         admission.sweep();
         assert_eq!(refused(admission.admit(address(1))).0, Reason::RateLimited);
