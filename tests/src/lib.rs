@@ -5,6 +5,7 @@
 //! Start with [`Hub`]. The tests themselves are in `tests/it`.
 
 mod api_key;
+mod authority;
 mod config;
 mod crowd;
 mod deadline;
@@ -26,6 +27,7 @@ mod token;
 mod upgrade;
 
 pub use api_key::ApiKey;
+pub use authority::{Authority, TlsClient};
 pub use crowd::{CrowdMember, Tally};
 pub use deadline::{DEADLINE, eventually, within};
 pub use dev::Dev;

@@ -41,6 +41,12 @@ impl Rpc {
         Self { connection, bearer }
     }
 
+    /// Uses a connection that was made elsewhere.
+    pub fn over(connection: Channel, credential: &str) -> Self {
+        let bearer = Bearer(Some(credential.to_owned()));
+        Self { connection, bearer }
+    }
+
     /// The stub of `Publisher`.
     pub fn publisher(&self) -> PublisherClient<Authenticated> {
         PublisherClient::with_interceptor(self.connection.clone(), self.bearer.clone())

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use fanline_proto::v1::{BroadcastRequest, PublishRequest};
+use fanline_proto::v1::{BroadcastRequest, HistoryRequest, PublishRequest};
 use fanline_tests::{
-    DEADLINE, Flood, Hub, Position, Publication, Token, reason, violated_fields, within,
+    DEADLINE, Flood, Hub, Position, Publication, Token, eventually, reason, violated_fields, within,
 };
 use prost_types::Duration;
 use serde_json::json;
@@ -185,6 +185,22 @@ async fn the_largest_event_that_is_allowed_arrives() {
     let text = "x".repeat(1024 * 1024 - 2);
     hub.publish(Publication::to("chat:lobby", text.as_str())).await;
     assert_eq!(room.event().await["data"].as_str().map(str::len), Some(text.len()));
+}
+
+#[tokio::test]
+async fn an_event_may_leave_history_before_the_others() {
+    let hub = Hub::start().await;
+    let rpc = hub.rpc().await;
+    let ttl = Some(Duration { seconds: 0, nanos: 200_000_000 });
+    rpc.publish(Publication(PublishRequest { ttl, ..Publication::to("news:today", 1).0 })).await;
+    rpc.publish(Publication::to("news:today", 2)).await;
+    let read = HistoryRequest { channel: "news:today".to_owned(), ..HistoryRequest::default() };
+    let kept = eventually("the first event to leave history", async || {
+        let page = rpc.channels().history(read.clone()).await.expect("history").into_inner();
+        (page.events.len() == 1).then_some(page.events)
+    })
+    .await;
+    assert_eq!(kept[0].data, "2");
 }
 
 #[tokio::test]

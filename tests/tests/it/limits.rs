@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fanline_tests::{Frame, Hub, Room, Token, eventually};
+use http::HeaderName;
 use serde_json::{Value, json};
 
 const KIB: usize = 1024;
@@ -134,6 +135,32 @@ async fn one_address_may_not_open_too_many_connections() {
     }
     let refusal = hub.upgrade().bearer(&Token::user("dan").sign()).refused().await;
     assert_eq!(refusal.status, 429, "{refusal:?}");
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_client_is_who_the_proxy_says() {
+    let forwarded = HeaderName::from_static("x-forwarded-for");
+    let upgrade = |hub: &Hub, client: &str| {
+        hub.upgrade().bearer(&token().sign()).header(forwarded.clone(), client)
+    };
+    let proxies = toml::Value::from(vec!["127.0.0.0/8"]);
+    let hub = Hub::builder()
+        .set("public.trusted_proxies", proxies)
+        .set("limits.connections_per_ip", 1)
+        .start()
+        .await;
+    let _first = upgrade(&hub, "192.0.2.1").open().await;
+    let _second = upgrade(&hub, "192.0.2.2").open().await;
+    let refusal = upgrade(&hub, "192.0.2.1").refused().await;
+    assert_eq!(refusal.status, 429, "{refusal:?}");
+    // What a client claims stands before what the proxy has added, and is not believed.
+    let refusal = upgrade(&hub, "203.0.113.9, 192.0.2.2").refused().await;
+    assert_eq!(refusal.status, 429, "{refusal:?}");
+
+    let hub = Hub::builder().set("limits.connections_per_ip", 1).start().await;
+    let _first = upgrade(&hub, "192.0.2.1").open().await;
+    let refusal = upgrade(&hub, "192.0.2.2").refused().await;
+    assert_eq!(refusal.status, 429, "nobody is trusted here: {refusal:?}");
 }
 
 #[tokio::test]

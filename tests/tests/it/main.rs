@@ -25,4 +25,5 @@ mod presence;
 mod resume;
 mod rooms;
 mod stalled;
+mod tls;
 mod token_life;

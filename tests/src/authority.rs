@@ -1,0 +1,112 @@
+//! A certificate authority for one test, and TLS as its clients speak it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// The name in the server's certificate.
+const SERVER: &str = "localhost";
+
+/// Signs certificates, and keeps those of the server in files.
+#[derive(Debug)]
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: TempDir,
+}
+
+impl Authority {
+    /// A new authority with a certificate for the hub.
+    pub fn new() -> Self {
+        let key = KeyPair::generate().expect("a key can be made");
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority signs itself");
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let authority = Self { issuer, folder };
+        let (certificate, key) = authority.issue(SERVER);
+        authority.write("ca.pem", &authority.issuer.pem());
+        authority.write("cert.pem", &certificate);
+        authority.write("key.pem", &key);
+        authority
+    }
+
+    /// A reference to one of its files as the configuration has it: `ca.pem`, `cert.pem` or `key.pem`.
+    pub fn reference(&self, file: &str) -> String {
+        format!("file:{}", self.path(file).display())
+    }
+
+    /// Connects as a client that trusts this authority.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the handshake fails with.
+    pub async fn connect(
+        &self,
+        address: SocketAddr,
+        client: TlsClient,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(address).await?;
+        let name = ServerName::try_from(SERVER).expect("it is a name");
+        TlsConnector::from(Arc::new(self.client(client))).connect(name, stream).await
+    }
+
+    fn client(&self, client: TlsClient) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).expect("it is a certificate");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider speaks them")
+            .with_root_certificates(roots);
+        let mut config = if client.shows_certificate {
+            let (certificate, key) = self.issue("backend.test");
+            let certificate =
+                CertificateDer::from_pem_slice(certificate.as_bytes()).expect("it is PEM");
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("it is PEM");
+            builder.with_client_auth_cert(vec![certificate], key).expect("they belong together")
+        } else {
+            builder.with_no_client_auth()
+        };
+        config.alpn_protocols = vec![client.protocol.as_bytes().to_vec()];
+        config
+    }
+
+    fn issue(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().expect("a key can be made");
+        let params = CertificateParams::new([name.to_owned()]).expect("it is a name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("an authority signs");
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn write(&self, file: &str, pem: &str) {
+        std::fs::write(self.path(file), pem).expect("the folder is ours");
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        Path::new(self.folder.path()).join(file)
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a TLS client offers.
+#[derive(Clone, Copy, Debug)]
+pub struct TlsClient {
+    /// The one protocol that it offers by ALPN.
+    pub protocol: &'static str,
+    /// Whether it shows a certificate of the authority.
+    pub shows_certificate: bool,
+}
