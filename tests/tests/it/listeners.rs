@@ -88,6 +88,8 @@ async fn a_request_that_is_no_upgrade_is_answered() {
     let hub = Hub::start().await;
     let answer = get(hub.addresses.public, "/v1/ws").await;
     assert!([400, 426].contains(&answer.status), "{}", answer.head);
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.head);
+    assert!(answer.body.contains(r#""reason":"INVALID_ARGUMENT""#), "{}", answer.body);
     let answer = get(hub.addresses.public, "/no-such-thing").await;
     assert_eq!(answer.status, 404, "{}", answer.head);
     let answer = get(hub.addresses.public, "/").await;
