@@ -3,6 +3,7 @@
 use crate::address::{ClientAddress, TrustedProxies};
 use crate::admission::{Admission, Admitted};
 use crate::credential::CredentialSources;
+use crate::drain::Drain;
 use crate::metrics::EdgeMetrics;
 use crate::origin::OriginPolicy;
 use crate::rate::RateLimit;
@@ -14,7 +15,6 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// What every bridge is given. Cheap to clone.
@@ -43,16 +43,6 @@ pub struct EdgeParts {
     pub tasks: TaskTracker,
     /// How they end with the process.
     pub drain: Drain,
-}
-
-/// The end of the process: connections are closed one by one over a window, so that their clients do not all come
-/// back at once.
-#[derive(Clone, Debug)]
-pub struct Drain {
-    /// Fires when it begins.
-    pub begins: CancellationToken,
-    /// How long it takes.
-    pub window: Duration,
 }
 
 /// A request that may become a connection.
@@ -91,7 +81,7 @@ impl Edge {
         request: &request::Parts,
         subprotocols: &Subprotocols<'_>,
     ) -> Result<Entrance, Refusal> {
-        if self.drain.begins.is_cancelled() {
+        if self.drain.has_begun() {
             let refusal = Refusal::new(Reason::Draining, "this node is shutting down; reconnect");
             return Err(refusal.with_retry_after(Duration::from_secs(1)));
         }

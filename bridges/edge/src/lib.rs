@@ -28,13 +28,15 @@ pub mod http_error;
 
 // How it becomes one, and what that may ask for.
 pub mod client;
+pub mod drain;
 pub mod edge;
 
 pub use address::{AddressKey, ClientAddress, TrustedProxies};
 pub use admission::{Admission, Admitted};
 pub use client::{Client, ClientEvent};
 pub use credential::{Credential, CredentialPlace, CredentialSources};
-pub use edge::{Drain, Edge, EdgeParts};
+pub use drain::Drain;
+pub use edge::{Edge, EdgeParts};
 pub use metrics::EdgeMetrics;
 pub use origin::{OriginPolicy, RequestOrigin};
 pub use rate::{OperationBudget, RateLimit, Verdict};

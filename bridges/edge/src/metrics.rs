@@ -4,7 +4,10 @@
 //! |---|---|---|
 //! | `fanline_connections` | gauge | `transport` |
 //! | `fanline_connections_opened_total` | counter | `transport` |
+//! | `fanline_joins_total` | counter | |
+//! | `fanline_deliveries_total` | counter | |
 //! | `fanline_refusals_total` | counter | `reason` |
+//! | `fanline_panics_total` | counter | |
 
 use fanline_core::Reason;
 use fanline_core::metrics::ReasonLabel;
@@ -27,7 +30,10 @@ pub enum Transport {
 pub struct EdgeMetrics {
     connections: Family<TransportLabel, Gauge>,
     opened: Family<TransportLabel, Counter>,
+    joins: Counter,
+    deliveries: Counter,
     refusals: Family<ReasonLabel, Counter>,
+    panics: Counter,
 }
 
 /// A connection that is counted until this is dropped.
@@ -42,7 +48,10 @@ impl EdgeMetrics {
         let metrics = EdgeMetrics {
             connections: Family::default(),
             opened: Family::default(),
+            joins: Counter::default(),
+            deliveries: Counter::default(),
             refusals: Family::default(),
+            panics: Counter::default(),
         };
         for transport in Transport::ALL {
             let _starts_at_zero = metrics.connections.get_or_create(&TransportLabel { transport });
@@ -54,6 +63,9 @@ impl EdgeMetrics {
         let registry = registry.sub_registry_with_prefix("fanline");
         registry.register("connections", "Open connections", metrics.connections.clone());
         registry.register("connections_opened", "Connections opened", metrics.opened.clone());
+        registry.register("joins", "Channels joined", metrics.joins.clone());
+        registry.register("deliveries", "Events handed to connections", metrics.deliveries.clone());
+        registry.register("panics", "Connections ended by a defect", metrics.panics.clone());
         registry.register("refusals", "Requests and operations refused", metrics.refusals.clone());
         metrics
     }
@@ -64,6 +76,23 @@ impl EdgeMetrics {
         let open = self.connections.get_or_create_owned(&TransportLabel { transport });
         open.inc();
         CountedConnection(open)
+    }
+
+    /// Counts a channel that a connection joined.
+    pub fn joined(&self) {
+        self.joins.inc();
+    }
+
+    /// Counts events that were handed to a connection.
+    pub fn delivered(&self, events: u64) {
+        if events > 0 {
+            self.deliveries.inc_by(events);
+        }
+    }
+
+    /// Counts a connection that a defect of ours ended.
+    pub fn panicked(&self) {
+        self.panics.inc();
     }
 
     /// Counts a refusal.

@@ -1,0 +1,293 @@
+//! The life of one connection, as one task that is polled by hand.
+//!
+//! Each turn does, in this order, what can be done: timers, what the socket still has to take, the operation under
+//! way, one message from the client, news from the channels. As long as the socket takes nothing, nothing is read and
+//! nothing is taken from the logs: that is all there is to back-pressure.
+//!
+//! What is done about a request stands in [`conversation`](crate::conversation).
+
+use crate::close::CloseCode;
+use crate::frame;
+use crate::limits::{LINGER, PING_JITTER, RECONNECT_WITHIN};
+use crate::message;
+use crate::request::Request;
+use crate::session::Session;
+use crate::socket::{ReadError, Received, Socket};
+use crate::timers::{Timer, Timers};
+use crate::work::Work;
+use fanline_core::ids::ConnectionId;
+use fanline_core::{Limits, Reason};
+use fanline_edge::admission::Admitted;
+use fanline_edge::{Edge, Identity};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+/// A connection.
+pub(crate) struct Connection {
+    pub(crate) edge: Edge,
+    pub(crate) id: ConnectionId,
+    pub(crate) admitted: Admitted,
+    pub(crate) socket: Socket,
+    pub(crate) timers: Timers,
+    /// None until a token is verified; nothing else is handled before.
+    pub(crate) session: Option<Box<Session>>,
+    /// The operation under way. While there is one, nothing is read.
+    pub(crate) work: Option<Work>,
+    /// Requests in a row that could not be read.
+    pub(crate) faults: u8,
+    phase: Phase,
+    drain: Pin<Box<WaitForCancellationFutureOwned>>,
+    draining: bool,
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Open,
+    /// Our last frame is in the outbox.
+    Closing,
+    /// It is written, and so is the end; the client's end is waited for.
+    Lingering,
+    Ended,
+}
+
+/// Whether a turn found something to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Turn {
+    /// It did; there may be more.
+    Again,
+    /// It did not; whatever comes next wakes the task.
+    Wait,
+}
+
+impl Connection {
+    /// A connection that begins with its welcome, or, without an identity, with waiting for one.
+    pub(crate) fn new(
+        edge: Edge,
+        admitted: Admitted,
+        identity: Option<Identity>,
+        socket: Socket,
+    ) -> Self {
+        let id = ConnectionId::new(edge.hub.clock().wall(), edge.hub.random());
+        let drain = Box::pin(edge.drain.begins().cancelled_owned());
+        let mut connection = Connection {
+            edge,
+            id,
+            admitted,
+            socket,
+            timers: Timers::new(),
+            session: None,
+            work: None,
+            faults: 0,
+            phase: Phase::Open,
+            drain,
+            draining: false,
+        };
+        connection.schedule_ping();
+        match identity {
+            Some(identity) => connection.begin(identity, None),
+            None => {
+                let timeout = connection.limits().auth_timeout;
+                connection.timers.set(Timer::Auth, timeout);
+            }
+        }
+        connection
+    }
+
+    /// Lives until the client or the hub ends it.
+    pub(crate) async fn run(mut self) {
+        tracing::debug!(fanline.connection.id = %self.id, "connected");
+        // Registers this task with the drain. Later turns look at a flag instead: this future takes a lock that all
+        // connections share.
+        let _pending = futures_util::poll!(self.drain.as_mut());
+        poll_fn(|cx| self.poll(cx)).await;
+        tracing::debug!(fanline.connection.id = %self.id, "disconnected");
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let turn = match self.phase {
+                Phase::Open | Phase::Closing => self.turn(cx),
+                Phase::Lingering => self.linger(cx),
+                Phase::Ended => return Poll::Ready(()),
+            };
+            if turn == Turn::Wait {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
+        if let Poll::Ready(timer) = self.timers.poll_next(cx) {
+            self.on_timer(timer);
+            return Turn::Again;
+        }
+        if !self.draining && self.edge.drain.has_begun() {
+            self.draining = true;
+            let delay = self.edge.drain.window().mul_f64(self.edge.hub.random().fraction());
+            self.timers.set(Timer::Drain, delay);
+            return Turn::Again;
+        }
+        let flushed = self.flush(cx);
+        if let Some(turn) = flushed {
+            return turn;
+        }
+        match &mut self.work {
+            Some(work) => {
+                if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                    self.work = None;
+                    self.on_done(done);
+                    return Turn::Again;
+                }
+            }
+            None => {
+                if let Poll::Ready(received) = self.socket.poll_read(cx) {
+                    self.on_received(received);
+                    return Turn::Again;
+                }
+            }
+        }
+        self.deliver(cx)
+    }
+
+    /// Hands the outbox to the socket. None when it is empty and the turn goes on.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Option<Turn> {
+        let (progress, flushed) = self.socket.poll_flush(cx);
+        match flushed {
+            Poll::Pending if progress || !self.timers.is_set(Timer::Write) => {
+                let timeout = self.limits().write_timeout;
+                self.timers.set(Timer::Write, timeout);
+                // Once more, so that the timer is armed.
+                Some(Turn::Again)
+            }
+            Poll::Pending => Some(Turn::Wait),
+            Poll::Ready(Err(_gone)) => {
+                self.phase = Phase::Ended;
+                Some(Turn::Again)
+            }
+            Poll::Ready(Ok(())) => {
+                self.timers.clear(Timer::Write);
+                if self.phase == Phase::Open {
+                    return None;
+                }
+                self.phase = Phase::Lingering;
+                self.timers.set(Timer::Linger, LINGER);
+                Some(Turn::Again)
+            }
+        }
+    }
+
+    fn deliver(&mut self, cx: &mut Context<'_>) -> Turn {
+        let Some(session) = &mut self.session else { return Turn::Wait };
+        let delivered = session.feed.poll_deliver(cx, &mut self.socket.outbox);
+        self.edge.metrics.delivered(self.socket.outbox.take_deliveries());
+        // The feed is pending once it has nothing left, but may have put something out before.
+        if delivered.is_pending() && self.socket.outbox.is_empty() {
+            Turn::Wait
+        } else {
+            Turn::Again
+        }
+    }
+
+    fn linger(&mut self, cx: &mut Context<'_>) -> Turn {
+        let over = matches!(self.timers.poll_next(cx), Poll::Ready(Timer::Linger));
+        let ended =
+            self.socket.poll_shutdown(cx).is_ready() && self.socket.poll_discard(cx).is_ready();
+        if over || ended {
+            self.phase = Phase::Ended;
+            return Turn::Again;
+        }
+        Turn::Wait
+    }
+
+    fn on_timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Auth => self.close(CloseCode::Timeout, "no auth in time"),
+            Timer::Ping => {
+                self.socket.outbox.push(frame::PING);
+                self.expect_pong();
+                self.schedule_ping();
+            }
+            // What we did not read cannot be held against the client: a Pong may be waiting behind it.
+            Timer::Pong if self.work.is_some() || self.timers.is_set(Timer::Write) => {
+                self.expect_pong()
+            }
+            Timer::Pong => self.close(CloseCode::Timeout, "no pong in time"),
+            Timer::Write => self.on_stall(),
+            Timer::Expiring => self.warn_of_expiry(),
+            Timer::Expiry => {
+                self.socket.outbox.push(message::closing(Reason::TokenExpired, Duration::ZERO));
+                self.refuse(Reason::TokenExpired, "the token expired");
+            }
+            Timer::Drain => {
+                let retry_after = RECONNECT_WITHIN.mul_f64(self.edge.hub.random().fraction());
+                self.socket.outbox.push(message::closing(Reason::Draining, retry_after));
+                self.close(CloseCode::Drain, "this node is shutting down");
+            }
+            Timer::Linger => self.phase = Phase::Ended,
+        }
+    }
+
+    fn on_received(&mut self, received: Result<Received, ReadError>) {
+        match received {
+            Ok(Received::Text(text)) => {
+                self.timers.clear(Timer::Pong);
+                self.on_request(Request::parse(&text));
+            }
+            Ok(Received::Control) => self.timers.clear(Timer::Pong),
+            Ok(Received::Close) => self.end_with(None),
+            Err(ReadError::Violation(code, reason)) => self.close(code, reason),
+            Err(ReadError::Gone) => self.phase = Phase::Ended,
+        }
+    }
+
+    /// The socket took nothing for too long. What it has not begun to take is given up in favour of a Close, which
+    /// the client sees if it reads again soon; it resumes from its last position.
+    fn on_stall(&mut self) {
+        if self.phase == Phase::Open {
+            self.socket.outbox.abandon();
+            self.close(CloseCode::Timeout, "nothing was read for too long");
+            self.timers.set(Timer::Write, LINGER);
+        } else {
+            self.phase = Phase::Ended;
+        }
+    }
+
+    /// Closes for a reason, which is counted.
+    pub(crate) fn refuse(&mut self, reason: Reason, text: &'static str) {
+        self.edge.metrics.refused(reason);
+        self.close(CloseCode::Refused(reason), text);
+    }
+
+    /// Sends a Close and ends once it is written.
+    pub(crate) fn close(&mut self, code: CloseCode, reason: &str) {
+        self.end_with(Some(frame::close(code, reason)));
+    }
+
+    /// Ends once the outbox is written, with a last frame in it. From here on the connection is in no channel.
+    fn end_with(&mut self, last: Option<bytes::Bytes>) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Closing;
+            (self.session, self.work) = (None, None);
+            last.into_iter().for_each(|frame| self.socket.outbox.push(frame));
+        }
+    }
+
+    fn expect_pong(&mut self) {
+        let timeout = self.limits().pong_timeout;
+        self.timers.set(Timer::Pong, timeout);
+    }
+
+    fn schedule_ping(&mut self) {
+        let jitter = 1.0 - PING_JITTER + 2.0 * PING_JITTER * self.edge.hub.random().fraction();
+        let interval = self.limits().ping_interval.mul_f64(jitter);
+        self.timers.set(Timer::Ping, interval);
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        self.edge.hub.limits()
+    }
+}

@@ -1,0 +1,174 @@
+//! What a connection does about a request: nothing before the token, then one operation after the other.
+
+use crate::close::CloseCode;
+use crate::connection::Connection;
+use crate::limits::{EXPIRING, FAULTS_BEFORE_CLOSE};
+use crate::message;
+use crate::request::{BadRequest, Operation, Request, RequestId};
+use crate::session::Session;
+use crate::timers::Timer;
+use crate::work::{self, Done};
+use fanline_core::catchup::Start;
+use fanline_core::history::HistoryRequest;
+use fanline_core::{Reason, Refusal};
+use fanline_edge::{Client, Identity, Verdict};
+use std::time::Duration;
+
+impl Connection {
+    /// The token is verified: from here on the connection may act. `auth` is the request that brought it, if one did.
+    pub(crate) fn begin(&mut self, identity: Identity, auth: Option<RequestId>) {
+        let limits = self.limits();
+        let budget = self.edge.operations.operation_budget(limits.violations_before_close);
+        let mut channels = identity.join.clone();
+        channels.truncate(limits.channels_per_connection);
+        let client = Client::new(self.edge.hub.clone(), self.id, identity);
+        let session = Session::new(self.edge.hub.clone(), client.clone(), budget);
+        self.session = Some(Box::new(session));
+        if channels.is_empty() {
+            self.on_done(Done::Placed { auth, entries: Vec::new() });
+        } else {
+            self.work = Some(work::place(client, auth, channels));
+        }
+    }
+
+    pub(crate) fn on_request(&mut self, request: Result<Request, BadRequest>) {
+        let id = match &request {
+            Ok(Request::Auth { id, .. } | Request::Operation { id, .. }) => Some(id),
+            Err(bad) => bad.id.as_ref(),
+        };
+        match self.session.as_mut().map(|session| session.budget.take()) {
+            None | Some(Verdict::Allowed) => {}
+            Some(Verdict::Refused { retry_after }) => {
+                let refusal = Refusal::new(Reason::RateLimited, "too many operations; slow down");
+                return self.answer_refusal(id, &refusal.with_retry_after(retry_after));
+            }
+            Some(Verdict::TooMany) => {
+                return self.refuse(Reason::RateLimited, "too many operations");
+            }
+        }
+        match request {
+            Ok(Request::Auth { id, token }) => self.on_auth(id, &token),
+            Ok(Request::Operation { id, operation }) => self.on_operation(id, operation),
+            Err(bad) => self.on_bad_request(&bad),
+        }
+    }
+
+    /// What came of the operation under way.
+    pub(crate) fn on_done(&mut self, done: Done) {
+        let Some(session) = &mut self.session else { return };
+        match done {
+            Done::Answer(frame) => self.socket.outbox.push(frame),
+            Done::Refused { id, refusal } => self.answer_refusal(Some(&id), &refusal),
+            Done::Joined { id, entry } => {
+                let (channel, joined) = session.enter(entry);
+                self.edge.metrics.joined();
+                self.socket.outbox.push(message::joined(&id, &channel, joined));
+            }
+            Done::Placed { auth, entries } => {
+                let channels: Vec<_> =
+                    entries.into_iter().map(|entry| session.enter(entry)).collect();
+                channels.iter().for_each(|_| self.edge.metrics.joined());
+                let user = session.client.identity().user.as_ref();
+                let expires_in = session.expires_in(&self.edge.hub);
+                let ping_interval = self.edge.hub.limits().ping_interval;
+                self.socket.outbox.push(message::welcome(
+                    self.id,
+                    user,
+                    ping_interval,
+                    expires_in,
+                    &channels,
+                ));
+                self.schedule_expiry(expires_in);
+                if let Some(id) = auth {
+                    self.socket.outbox.push(message::authenticated(&id, expires_in));
+                }
+            }
+        }
+    }
+
+    /// Tells the client that its token runs out.
+    pub(crate) fn warn_of_expiry(&mut self) {
+        if let Some(session) = &self.session {
+            let expires_in = session.expires_in(&self.edge.hub);
+            self.socket.outbox.push(message::expiring(expires_in));
+        }
+    }
+
+    fn on_auth(&mut self, id: RequestId, token: &str) {
+        self.faults = 0;
+        let identity = match self.edge.identify(token, &mut self.admitted) {
+            Ok(identity) => identity,
+            Err(refusal) => {
+                self.answer_refusal(Some(&id), &refusal);
+                if self.session.is_none() {
+                    self.close(CloseCode::Refused(refusal.reason()), "the token was refused");
+                }
+                return;
+            }
+        };
+        let Some(session) = &mut self.session else {
+            self.timers.clear(Timer::Auth);
+            return self.begin(identity, Some(id));
+        };
+        match session.refresh(identity, &mut self.socket.outbox) {
+            Ok(()) => {
+                let expires_in = session.expires_in(&self.edge.hub);
+                self.socket.outbox.push(message::authenticated(&id, expires_in));
+                self.schedule_expiry(expires_in);
+            }
+            Err(refusal) => self.answer_refusal(Some(&id), &refusal),
+        }
+    }
+
+    fn on_operation(&mut self, id: RequestId, operation: Operation) {
+        self.faults = 0;
+        let channels_max = self.limits().channels_per_connection;
+        let history_bytes = self.limits().writer_bytes;
+        let Some(session) = &mut self.session else {
+            return self.refuse(Reason::Unauthenticated, "the first frame is auth");
+        };
+        let client = session.client.clone();
+        let work = match operation {
+            Operation::Ping => return self.socket.outbox.push(message::pong(&id)),
+            Operation::Leave { channel } => {
+                return match session.leave(&channel) {
+                    Ok(()) => self.socket.outbox.push(message::done(&id, &channel)),
+                    Err(refusal) => self.answer_refusal(Some(&id), &refusal),
+                };
+            }
+            Operation::Join { channel, start } => match session.admits(&channel, channels_max) {
+                Ok(()) => work::join(client, id, channel, start),
+                Err(refusal) => return self.answer_refusal(Some(&id), &refusal),
+            },
+            Operation::Publish(event) => work::publish(client, id, event),
+            Operation::Presence { channel } => work::presence(client, id, channel),
+            Operation::History { channel, start, limit, reverse } => {
+                // Forward without a position is from the beginning; backward, from the end whatever it says.
+                let start = start.unwrap_or(Start::Earliest);
+                let request = HistoryRequest { start, limit, bytes: history_bytes, reverse };
+                work::history(client, id, channel, request)
+            }
+        };
+        self.work = Some(work);
+    }
+
+    fn on_bad_request(&mut self, bad: &BadRequest) {
+        self.answer_refusal(bad.id.as_ref(), &bad.refusal);
+        self.faults += 1;
+        if self.session.is_none() {
+            self.refuse(Reason::Unauthenticated, "the first frame is auth");
+        } else if self.faults >= FAULTS_BEFORE_CLOSE {
+            self.refuse(Reason::InvalidArgument, "too many bad requests");
+        }
+    }
+
+    fn answer_refusal(&mut self, id: Option<&RequestId>, refusal: &Refusal) {
+        self.edge.metrics.refused(refusal.reason());
+        self.socket.outbox.push(message::error(id, refusal));
+    }
+
+    fn schedule_expiry(&mut self, expires_in: Duration) {
+        self.timers.set(Timer::Expiring, expires_in.saturating_sub(EXPIRING));
+        self.timers.set(Timer::Expiry, expires_in);
+    }
+}

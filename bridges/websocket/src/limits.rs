@@ -1,0 +1,28 @@
+//! The limits of this crate that no operator changes, with their unit and reason.
+//!
+//! Those that an operator may change stand in [`fanline_core::limits`].
+
+use std::time::Duration;
+
+/// Requests in a row that cannot be read before the connection is closed (contract section 4).
+pub(crate) const FAULTS_BEFORE_CLOSE: u8 = 10;
+/// Longest `id` of a request, in bytes of JSON: it is kept until the answer.
+pub(crate) const ID_BYTES: usize = 64;
+/// Members of one answer to `presence`. A room may have more; the answer then says how many in `total`.
+pub(crate) const MEMBERS_MAX: usize = 1000;
+
+/// Bytes of one read. The protocol layer zero-fills as many before each, and an idle connection keeps them.
+pub(crate) const READ_BYTES: usize = 1024;
+/// Frames of one write. More gain nothing: the cost of the call is shared by then.
+pub(crate) const FRAMES_PER_WRITE: usize = 32;
+/// Frames that an idle outbox keeps room for.
+pub(crate) const FRAMES_AT_REST: usize = 4;
+
+/// How long before its end a token is called expiring.
+pub(crate) const EXPIRING: Duration = Duration::from_secs(30);
+/// How long a client may take to end its side after our Close.
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
+/// How much the Ping interval varies, so that connections that came together do not stay together.
+pub(crate) const PING_JITTER: f64 = 0.2;
+/// Clients of a draining node come back within this time.
+pub(crate) const RECONNECT_WITHIN: Duration = Duration::from_secs(2);

@@ -1,0 +1,89 @@
+//! What a connection has once its token is verified: who it is, and the channels it is in.
+
+use crate::message;
+use crate::outbox::Outbox;
+use crate::work::Entry;
+use fanline_core::feed::{Feed, Joined};
+use fanline_core::presence::Membership;
+use fanline_core::{ChannelName, Hub, Reason, Refusal};
+use fanline_edge::{Client, Identity, OperationBudget};
+use std::time::Duration;
+
+/// An authenticated connection.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) feed: Feed,
+    pub(crate) budget: OperationBudget,
+    /// As long as these are held, the connection is a member of its channels.
+    memberships: Vec<Membership>,
+}
+
+impl Session {
+    pub(crate) fn new(hub: Hub, client: Client, budget: OperationBudget) -> Self {
+        let feed = Feed::new(hub, Some(client.connection()));
+        Session { client, feed, budget, memberships: Vec::new() }
+    }
+
+    /// How long the token still counts.
+    pub(crate) fn expires_in(&self, hub: &Hub) -> Duration {
+        let left =
+            self.client.identity().expires_at.millis().saturating_sub(hub.clock().wall().millis());
+        Duration::from_millis(left)
+    }
+
+    /// Whether another channel may be joined.
+    pub(crate) fn admits(&self, channel: &ChannelName, channels_max: usize) -> Result<(), Refusal> {
+        if self.feed.contains(channel) {
+            let message =
+                "this connection is in the channel already; leave it first to start elsewhere";
+            return Err(Refusal::new(Reason::AlreadyJoined, message).with_field("channel"));
+        }
+        if self.feed.len() >= channels_max {
+            let message =
+                format!("a connection is in at most {channels_max} channels; leave one first");
+            return Err(Refusal::new(Reason::LimitExceeded, message).with_field("channel"));
+        }
+        Ok(())
+    }
+
+    /// Takes a channel in.
+    pub(crate) fn enter(&mut self, (opened, membership): Entry) -> (ChannelName, Joined) {
+        let channel = opened.channel().clone();
+        self.memberships.push(membership);
+        (channel, self.feed.insert(opened))
+    }
+
+    /// Leaves a channel.
+    pub(crate) fn leave(&mut self, channel: &ChannelName) -> Result<(), Refusal> {
+        if !self.feed.leave(channel) {
+            let refusal = Refusal::new(Reason::NotJoined, "this connection is not in the channel");
+            return Err(refusal.with_field("channel"));
+        }
+        self.memberships.retain(|membership| membership.channel() != channel);
+        Ok(())
+    }
+
+    /// Goes on with a newer token of the same user. Channels that it no longer grants are left, and the client told.
+    pub(crate) fn refresh(
+        &mut self,
+        identity: Identity,
+        outbox: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        if identity.user != self.client.identity().user {
+            let message = "the token belongs to another user; open a connection for each";
+            return Err(Refusal::new(Reason::PermissionDenied, message).with_field("token"));
+        }
+        self.client = self.client.refreshed(identity);
+        let lost: Vec<_> = self
+            .feed
+            .channels()
+            .filter(|channel| self.client.may_join(channel).is_err())
+            .cloned()
+            .collect();
+        for channel in lost {
+            let _was_in_it = self.leave(&channel);
+            outbox.push(message::left(&channel, Reason::PermissionDenied));
+        }
+        Ok(())
+    }
+}

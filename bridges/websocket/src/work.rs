@@ -1,0 +1,91 @@
+//! An operation under way: one at a time per connection, so that answers keep the order of the requests and a client
+//! that asks for much waits instead of filling a queue.
+
+use crate::message;
+use crate::request::RequestId;
+use bytes::Bytes;
+use fanline_core::catchup::Start;
+use fanline_core::feed::Opened;
+use fanline_core::history::HistoryRequest;
+use fanline_core::presence::Membership;
+use fanline_core::{ChannelName, Refusal};
+use fanline_edge::{Client, ClientEvent};
+use std::future::Future;
+use std::pin::Pin;
+
+/// An operation under way.
+pub(crate) type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// What came of it.
+pub(crate) enum Done {
+    /// An answer.
+    Answer(Bytes),
+    /// A channel to take in, then the answer.
+    Joined { id: RequestId, entry: Entry },
+    /// The channels that the token puts the connection into; the welcome follows, and the answer to `auth` if that
+    /// was how the token came.
+    Placed { auth: Option<RequestId>, entries: Vec<Entry> },
+    /// The operation was refused.
+    Refused { id: RequestId, refusal: Refusal },
+}
+
+/// A channel that was opened and entered.
+pub(crate) type Entry = (Opened, Membership);
+
+pub(crate) fn join(client: Client, id: RequestId, channel: ChannelName, start: Start) -> Work {
+    Box::pin(async move {
+        match client.join(channel, start).await {
+            Ok(entry) => Done::Joined { id, entry },
+            Err(refusal) => Done::Refused { id, refusal },
+        }
+    })
+}
+
+/// Joins what the token says, each from its live end. What cannot be joined is left out of the welcome.
+pub(crate) fn place(client: Client, auth: Option<RequestId>, channels: Vec<ChannelName>) -> Work {
+    Box::pin(async move {
+        let mut entries = Vec::new();
+        for channel in channels {
+            match client.clone().join(channel.clone(), Start::Live).await {
+                Ok(entry) => entries.push(entry),
+                Err(refusal) => {
+                    tracing::debug!(%channel, %refusal, "a token names a channel that cannot be joined")
+                }
+            }
+        }
+        Done::Placed { auth, entries }
+    })
+}
+
+pub(crate) fn publish(client: Client, id: RequestId, event: ClientEvent) -> Work {
+    Box::pin(async move {
+        let channel = event.channel.clone();
+        match client.publish(event).await {
+            Ok(published) => Done::Answer(message::published(&id, &channel, published)),
+            Err(refusal) => Done::Refused { id, refusal },
+        }
+    })
+}
+
+pub(crate) fn presence(client: Client, id: RequestId, channel: ChannelName) -> Work {
+    Box::pin(async move {
+        match client.members(channel.clone()).await {
+            Ok(members) => Done::Answer(message::members(&id, &channel, &members)),
+            Err(refusal) => Done::Refused { id, refusal },
+        }
+    })
+}
+
+pub(crate) fn history(
+    client: Client,
+    id: RequestId,
+    channel: ChannelName,
+    request: HistoryRequest,
+) -> Work {
+    Box::pin(async move {
+        match client.history(channel.clone(), request).await {
+            Ok(history) => Done::Answer(message::history(&id, &channel, &history)),
+            Err(refusal) => Done::Refused { id, refusal },
+        }
+    })
+}
