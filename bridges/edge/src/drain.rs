@@ -4,29 +4,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Connections are closed one by one over a window, so that their clients do not all come back at once. Clones are one
 /// drain.
 #[derive(Clone, Debug)]
 pub struct Drain {
+    /// Wakes every connection, once.
     begins: CancellationToken,
-    /// The same as the token, but without the lock that looking at it takes.
+    /// What they look at when they are awake: a look at the token would take a lock that all of them share.
     begun: Arc<AtomicBool>,
     window: Duration,
 }
 
 impl Drain {
-    /// A drain that has not begun and will take so long.
+    /// A drain that begins with `stop` and takes `window`.
     #[must_use]
-    pub fn new(window: Duration) -> Self {
-        Drain { begins: CancellationToken::new(), begun: Arc::default(), window }
-    }
-
-    /// Begins it.
-    pub fn begin(&self) {
-        // Whoever is woken by the token finds the flag set.
-        self.begun.store(true, Ordering::Release);
-        self.begins.cancel();
+    pub fn at(stop: CancellationToken, window: Duration, tasks: &TaskTracker) -> Self {
+        let drain = Drain { begins: CancellationToken::new(), begun: Arc::default(), window };
+        let begun = drain.clone();
+        tasks.spawn(async move {
+            stop.cancelled().await;
+            // Whoever is woken by the token finds the flag set.
+            begun.begun.store(true, Ordering::Release);
+            begun.begins.cancel();
+        });
+        drain
     }
 
     /// Whether it has begun.
