@@ -1,1 +1,32 @@
-//! Skeleton.
+//! The gRPC front: what backends call, as `fanline.v1` of the crate `proto` describes it.
+//!
+//! It authenticates a caller before a message is decoded, authorises each channel, converts messages to the words of
+//! the core and back, and leaves everything else to the [`Hub`](fanline_core::Hub). It has no listener: [`router`]
+//! gives an [`axum::Router`] that the server puts behind its own accept loop. Read [`front`] first.
+
+// The front and what surrounds every call.
+pub mod front;
+
+mod auth;
+pub mod caller;
+mod deadline;
+pub mod keys;
+pub mod metrics;
+pub mod scope;
+
+// The words of the wire.
+mod convert;
+mod message_size;
+mod status;
+
+// The services.
+mod channels;
+mod health;
+mod publish_stream;
+mod publisher;
+mod subscribe_codec;
+mod subscribe_stream;
+mod subscriber;
+
+pub use front::{GrpcParts, router};
+pub use metrics::GrpcMetrics;

@@ -1,0 +1,130 @@
+//! Who calls, and what that lets them do: all that the services know about credentials.
+
+use crate::scope::Scope;
+use crate::status;
+use fanline_core::pattern::Pattern;
+use fanline_core::{ChannelName, Reason, Refusal};
+use std::fmt;
+use std::sync::Arc;
+use tonic::Status;
+
+/// An authenticated backend. Travels with its request; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Caller(Arc<Rights>);
+
+#[derive(Debug)]
+struct Rights {
+    /// Starts a sentence about it: "the API key `orders`".
+    name: String,
+    scopes: Vec<Scope>,
+    channels: Vec<Pattern>,
+}
+
+impl Caller {
+    pub(crate) fn new(name: String, scopes: Vec<Scope>, channels: Vec<Pattern>) -> Self {
+        Caller(Arc::new(Rights { name, scopes, channels }))
+    }
+
+    /// Who sent a request.
+    ///
+    /// # Errors
+    /// [`Reason::Unauthenticated`], should a request ever come here without having been authenticated.
+    pub(crate) fn of<T>(request: &tonic::Request<T>) -> Result<Self, Status> {
+        let caller = request.extensions().get().cloned();
+        caller.ok_or_else(|| {
+            let message = "the request was not authenticated";
+            status::of(&Refusal::new(Reason::Unauthenticated, message))
+        })
+    }
+
+    /// Decides whether the caller may do something in a channel. The answer is the same whether the channel exists.
+    ///
+    /// # Errors
+    /// [`Reason::PermissionDenied`], naming what is missing.
+    pub(crate) fn require(&self, scope: Scope, channel: &ChannelName) -> Result<(), Refusal> {
+        self.require_scope(scope)?;
+        if self.covers(channel) {
+            return Ok(());
+        }
+        let message = format!("{self} has no pattern that covers the channel `{channel}`");
+        Err(Refusal::new(Reason::PermissionDenied, message).with_field("channel"))
+    }
+
+    /// Decides whether the caller may do something anywhere.
+    ///
+    /// # Errors
+    /// [`Reason::PermissionDenied`], naming the scope.
+    pub(crate) fn require_scope(&self, scope: Scope) -> Result<(), Refusal> {
+        if self.0.scopes.contains(&scope) {
+            return Ok(());
+        }
+        let message = format!("{self} lacks the scope `{scope}`");
+        Err(Refusal::new(Reason::PermissionDenied, message))
+    }
+
+    /// Whether a channel is among those of the caller.
+    pub(crate) fn covers(&self, channel: &ChannelName) -> bool {
+        self.0.channels.iter().any(|pattern| pattern.matches(channel.as_str()))
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_needs_the_scope_and_a_pattern_and_is_told_which_is_missing() {
+        let orders = Caller::new(
+            "the API key `orders`".into(),
+            vec![Scope::Publish, Scope::History],
+            vec!["orders:*".parse().unwrap(), "news".parse().unwrap()],
+        );
+        let table = [
+            (Scope::Publish, "orders:1", None),
+            (Scope::History, "news", None),
+            (
+                Scope::Subscribe,
+                "orders:1",
+                Some("the API key `orders` lacks the scope `subscribe`"),
+            ),
+            (
+                Scope::Publish,
+                "chat:a",
+                Some("the API key `orders` has no pattern that covers the channel `chat:a`"),
+            ),
+            (
+                Scope::Publish,
+                "news:x",
+                Some("the API key `orders` has no pattern that covers the channel `news:x`"),
+            ),
+        ];
+        for (scope, channel, refused) in table {
+            let denied = refused
+                .map(|message| Refusal::new(Reason::PermissionDenied, message))
+                .map(|refusal| match scope == Scope::Subscribe {
+                    true => refusal,
+                    false => refusal.with_field("channel"),
+                });
+            let answer = orders.require(scope, &channel.parse().unwrap());
+            assert_eq!(answer.err(), denied, "{scope} in {channel}");
+        }
+    }
+
+    #[test]
+    fn a_caller_without_patterns_covers_nothing() {
+        let nobody = Caller::new("nobody".into(), Scope::ALL.to_vec(), Vec::new());
+        assert!(!nobody.covers(&"news".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_request_that_was_not_authenticated_has_no_caller() {
+        let status = Caller::of(&tonic::Request::new(())).unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unauthenticated);
+    }
+}

@@ -1,0 +1,110 @@
+//! The whole front as one router, and what surrounds every call.
+//!
+//! From the outside in: counting, the client's deadline, authentication, the service. Authentication comes before any
+//! message is decoded; only health is answered without. No listener here, and none of what belongs to a connection: the
+//! server's accept loop sets HTTP/2 limits and keepalive, speaks TLS and drains.
+
+use crate::auth;
+use crate::channels::Channels;
+use crate::deadline;
+use crate::health::NodeHealth;
+use crate::keys::ApiKeys;
+use crate::message_size::{ANSWER_BYTES_MAX, request_bytes_max};
+use crate::metrics::{self, GrpcMetrics};
+use crate::publisher::Publisher;
+use crate::status;
+use crate::subscriber::Subscriber;
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use fanline_core::Hub;
+use fanline_proto::v1::channels_server::{self, ChannelsServer};
+use fanline_proto::v1::publisher_server::{self, PublisherServer};
+use fanline_proto::v1::subscriber_server;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::server::Builder as ReflectionBuilder;
+
+/// The services whose health is told, apart from the node's own.
+const SERVICES: &[&str] = &[
+    publisher_server::SERVICE_NAME,
+    subscriber_server::SERVICE_NAME,
+    channels_server::SERVICE_NAME,
+];
+
+/// What the front is made of.
+pub struct GrpcParts {
+    /// The hub that answers.
+    pub hub: Hub,
+    /// Who may call.
+    pub keys: ApiKeys,
+    /// The counters.
+    pub metrics: GrpcMetrics,
+    /// The node drains: health says so and streams end, while calls that came are answered.
+    pub stop: CancellationToken,
+}
+
+/// The front. Give it to a listener that speaks HTTP/2.
+///
+/// # Panics
+/// When the descriptor set of `fanline.v1` cannot be read, which its own tests exclude.
+pub fn router(parts: GrpcParts) -> Router {
+    let GrpcParts { hub, keys, metrics, stop } = parts;
+    let request_bytes_max = request_bytes_max(hub.limits());
+    let publisher = PublisherServer::new(Publisher::new(hub.clone(), stop.clone()))
+        .max_decoding_message_size(request_bytes_max)
+        .max_encoding_message_size(ANSWER_BYTES_MAX);
+    let subscriber = Subscriber::new(hub.clone(), metrics.clone(), stop.clone());
+    let channels = ChannelsServer::new(Channels::new(hub))
+        .max_decoding_message_size(request_bytes_max)
+        .max_encoding_message_size(ANSWER_BYTES_MAX);
+
+    // Reflection takes a key like the rest: it is a map of the house.
+    let with_key = reflection(Routes::new(publisher))
+        .add_service(subscriber)
+        .add_service(channels)
+        .into_axum_router()
+        .reset_fallback()
+        .route_layer(from_fn_with_state(request_bytes_max, status::explain_too_large))
+        .route_layer(from_fn_with_state(keys, auth::authenticate));
+    let without_key = Routes::new(HealthServer::new(NodeHealth::new(SERVICES, stop)))
+        .into_axum_router()
+        .reset_fallback();
+
+    with_key
+        .merge(without_key)
+        .route_layer(from_fn(deadline::keep))
+        .route_layer(from_fn_with_state(metrics, metrics::count))
+        .fallback(no_such_service)
+}
+
+fn reflection(routes: Routes) -> Routes {
+    let builder = || {
+        ReflectionBuilder::configure()
+            .register_encoded_file_descriptor_set(fanline_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let valid = "the descriptor sets were made from proto files when this was built";
+    // Both versions: Python's client still asks for the older one.
+    routes
+        .add_service(builder().build_v1().expect(valid))
+        .add_service(builder().build_v1alpha().expect(valid))
+}
+
+/// Answers whoever calls no service of ours: a gRPC client with a status it can read, anybody else with 404.
+async fn no_such_service(request: Request) -> Response {
+    let is_grpc = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+    if is_grpc {
+        Status::unimplemented("no such service").into_http()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
+}

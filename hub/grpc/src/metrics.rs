@@ -1,0 +1,268 @@
+//! The counters of the gRPC front. All series start at zero; labels are closed enums.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use std::fmt::{self, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tonic::{Code, Status};
+
+/// The counters of the gRPC front. Clones share them.
+#[derive(Clone, Debug)]
+pub struct GrpcMetrics {
+    /// `fanline_grpc_requests_total{method,code}`: calls that ended, streams included.
+    requests: Family<RequestLabel, Counter>,
+    /// `fanline_grpc_subscriptions`: channels that open `Subscribe` streams follow, each counted per stream.
+    pub(crate) subscriptions: Gauge,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct RequestLabel {
+    method: Method,
+    code: CodeLabel,
+}
+
+/// A method as a label.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Method {
+    Publish,
+    Broadcast,
+    PublishStream,
+    Subscribe,
+    History,
+    Presence,
+    List,
+    Stats,
+    Health,
+    Reflection,
+    /// None of ours; what it was called stays outside the labels.
+    Unknown,
+}
+
+/// A status code as a label, by the name that the gRPC documents give it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct CodeLabel(Code);
+
+impl GrpcMetrics {
+    /// Registers every series, each at zero.
+    #[must_use]
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = GrpcMetrics { requests: Family::default(), subscriptions: Gauge::default() };
+        for method in Method::ALL {
+            for code in (0..=16).map(Code::from_i32).map(CodeLabel) {
+                let label = RequestLabel { method, code };
+                let _starts_at_zero = metrics.requests.get_or_create(&label);
+            }
+        }
+        let registry = registry.sub_registry_with_prefix("fanline");
+        registry.register("grpc_requests", "gRPC calls that ended", metrics.requests.clone());
+        registry.register(
+            "grpc_subscriptions",
+            "Channels followed by open Subscribe streams",
+            metrics.subscriptions.clone(),
+        );
+        metrics
+    }
+
+    fn ended(&self, method: Method, code: Code) {
+        let code = CodeLabel(code);
+        self.requests.get_or_create(&RequestLabel { method, code }).inc();
+    }
+}
+
+/// Counts a call when it ends, with the status that its client sees.
+pub(crate) async fn count(
+    State(metrics): State<GrpcMetrics>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut running = Running { method: Method::of(request.uri().path()), metrics: Some(metrics) };
+    let response = next.run(request).await;
+    if let Some(code) = code(response.headers()) {
+        // Refused before it began: there are no messages, and the status stands in the head.
+        running.end(code);
+        return response;
+    }
+    response.map(|body| Body::new(CountedBody { body, running }))
+}
+
+/// A call under way. Given up before it ended, it counts as cancelled.
+struct Running {
+    method: Method,
+    metrics: Option<GrpcMetrics>,
+}
+
+impl Running {
+    fn end(&mut self, code: Code) {
+        if let Some(metrics) = self.metrics.take() {
+            metrics.ended(self.method, code);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end(Code::Cancelled);
+    }
+}
+
+/// The messages of an answer, whose trailers tell the status.
+struct CountedBody {
+    body: Body,
+    running: Running,
+}
+
+impl http_body::Body for CountedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
+        if let Some(code) = trailers.and_then(code) {
+            self.running.end(code);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn code(headers: &HeaderMap) -> Option<Code> {
+    headers.get(Status::GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+impl Method {
+    const ALL: [Method; 11] = [
+        Method::Publish,
+        Method::Broadcast,
+        Method::PublishStream,
+        Method::Subscribe,
+        Method::History,
+        Method::Presence,
+        Method::List,
+        Method::Stats,
+        Method::Health,
+        Method::Reflection,
+        Method::Unknown,
+    ];
+
+    fn of(path: &str) -> Self {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        if let Some(own) = path.strip_prefix("fanline.v1.") {
+            return Method::ALL
+                .into_iter()
+                .find(|method| method.as_str() == own)
+                .unwrap_or(Method::Unknown);
+        }
+        match path.split('/').next() {
+            Some("grpc.health.v1.Health") => Method::Health,
+            Some(
+                "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection",
+            ) => Method::Reflection,
+            Some(_) | None => Method::Unknown,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Method::Publish => "Publisher/Publish",
+            Method::Broadcast => "Publisher/Broadcast",
+            Method::PublishStream => "Publisher/PublishStream",
+            Method::Subscribe => "Subscriber/Subscribe",
+            Method::History => "Channels/History",
+            Method::Presence => "Channels/Presence",
+            Method::List => "Channels/List",
+            Method::Stats => "Channels/Stats",
+            Method::Health => "Health",
+            Method::Reflection => "ServerReflection",
+            Method::Unknown => "unknown",
+        }
+    }
+}
+
+impl EncodeLabelValue for Method {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(self.as_str())
+    }
+}
+
+impl EncodeLabelValue for CodeLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self.0 {
+            Code::Ok => "OK",
+            Code::Cancelled => "CANCELLED",
+            Code::Unknown => "UNKNOWN",
+            Code::InvalidArgument => "INVALID_ARGUMENT",
+            Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Code::NotFound => "NOT_FOUND",
+            Code::AlreadyExists => "ALREADY_EXISTS",
+            Code::PermissionDenied => "PERMISSION_DENIED",
+            Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            Code::FailedPrecondition => "FAILED_PRECONDITION",
+            Code::Aborted => "ABORTED",
+            Code::OutOfRange => "OUT_OF_RANGE",
+            Code::Unimplemented => "UNIMPLEMENTED",
+            Code::Internal => "INTERNAL",
+            Code::Unavailable => "UNAVAILABLE",
+            Code::DataLoss => "DATA_LOSS",
+            Code::Unauthenticated => "UNAUTHENTICATED",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_known_by_its_path() {
+        let table = [
+            ("/fanline.v1.Publisher/Publish", Method::Publish),
+            ("/fanline.v1.Subscriber/Subscribe", Method::Subscribe),
+            ("/fanline.v1.Channels/Stats", Method::Stats),
+            ("/fanline.v1.unknown", Method::Unknown),
+            ("/fanline.v1.Publisher/Other", Method::Unknown),
+            ("/grpc.health.v1.Health/Watch", Method::Health),
+            ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Method::Reflection),
+            ("/", Method::Unknown),
+        ];
+        for (path, method) in table {
+            assert_eq!(Method::of(path), method, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_series_is_there_from_the_start() {
+        let mut registry = Registry::default();
+        let _metrics = GrpcMetrics::register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert!(
+            text.contains(
+                r#"fanline_grpc_requests_total{method="Publisher/Publish",code="INVALID_ARGUMENT"} 0"#
+            ),
+            "{text}"
+        );
+        assert!(text.contains("fanline_grpc_subscriptions 0"), "{text}");
+    }
+}

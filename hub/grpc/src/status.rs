@@ -1,0 +1,161 @@
+//! From a refusal to a gRPC status with its details.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use fanline_core::{Reason, Refusal};
+use prost::Message;
+use std::collections::HashMap;
+use std::time::Duration;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt, pb};
+
+/// The domain of our reasons in `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "fanline";
+
+/// The status of a refusal: its code, and `ErrorInfo`, `BadRequest` and `RetryInfo` where they say more.
+pub(crate) fn of(refusal: &Refusal) -> Status {
+    let code = code(refusal.reason());
+    let metadata: HashMap<_, _> =
+        refusal.field().map(|field| ("field".to_owned(), field.to_owned())).into_iter().collect();
+    let mut details = ErrorDetails::with_error_info(refusal.reason().as_str(), DOMAIN, metadata);
+    if let Some(field) = refusal.field().filter(|_| code == Code::InvalidArgument) {
+        details.add_bad_request_violation(field, refusal.message());
+    }
+    if let Some(after) = refusal.retry_after() {
+        details.set_retry_info(Some(after));
+    }
+    let message = match refusal.field() {
+        Some(field) => format!("{field}: {}", refusal.message()),
+        None => refusal.message().to_owned(),
+    };
+    Status::with_error_details(code, message, details)
+}
+
+/// The same as a message, for an answer that fails inside a call that goes on.
+pub(crate) fn message(refusal: &Refusal) -> pb::Status {
+    // The details of a status are this very message, encoded (google.rpc.Status, as gRPC carries it in a header).
+    pb::Status::decode(of(refusal).details()).expect("it was encoded one line above")
+}
+
+/// The code of contract section 8.
+fn code(reason: Reason) -> Code {
+    match reason {
+        Reason::InvalidArgument
+        | Reason::InvalidChannel
+        | Reason::UnknownOperation
+        | Reason::TooLarge => Code::InvalidArgument,
+        Reason::Unauthenticated | Reason::TokenExpired => Code::Unauthenticated,
+        Reason::PermissionDenied | Reason::OriginDenied => Code::PermissionDenied,
+        Reason::UnknownNamespace => Code::NotFound,
+        Reason::AlreadyJoined | Reason::NotJoined => Code::FailedPrecondition,
+        Reason::PositionLost => Code::OutOfRange,
+        Reason::LimitExceeded | Reason::RateLimited => Code::ResourceExhausted,
+        Reason::BrokerUnavailable | Reason::Draining => Code::Unavailable,
+        Reason::Internal => Code::Internal,
+    }
+}
+
+/// The refusal of a node that stops. Another node takes the call at once, so a client need not wait for long.
+pub(crate) fn draining() -> Refusal {
+    Refusal::new(Reason::Draining, "this node stops; call again, on another node")
+        .with_retry_after(Duration::from_secs(1))
+}
+
+/// The refusal of a message over the decoder's limit. The decoder stops at the length in its prefix, so it cannot be
+/// told which field was too long; with an event it is its data.
+pub(crate) fn too_large(message_bytes_max: usize) -> Refusal {
+    let message = format!("a message has at most {message_bytes_max} bytes");
+    Refusal::new(Reason::TooLarge, message)
+}
+
+/// Whether a status was made by the decoder because a message was over its limit: its code is OUT_OF_RANGE, and unlike
+/// all of ours it has no details.
+pub(crate) fn is_over_the_decoders_limit(status: &Status) -> bool {
+    status.code() == Code::OutOfRange && status.details().is_empty()
+}
+
+/// Replaces the decoder's own answer to a message over its limit by ours, so that `TOO_LARGE` has one status.
+pub(crate) async fn explain_too_large(
+    State(message_bytes_max): State<usize>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    match Status::from_header_map(response.headers()) {
+        Some(status) if is_over_the_decoders_limit(&status) => {
+            of(&too_large(message_bytes_max)).into_http()
+        }
+        Some(_) | None => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_the_code_of_the_contract() {
+        let expected = |reason| match reason {
+            Reason::InvalidArgument => "INVALID_ARGUMENT",
+            Reason::InvalidChannel => "INVALID_ARGUMENT",
+            Reason::UnknownOperation => "INVALID_ARGUMENT",
+            Reason::TooLarge => "INVALID_ARGUMENT",
+            Reason::Unauthenticated => "UNAUTHENTICATED",
+            Reason::TokenExpired => "UNAUTHENTICATED",
+            Reason::PermissionDenied => "PERMISSION_DENIED",
+            Reason::OriginDenied => "PERMISSION_DENIED",
+            Reason::UnknownNamespace => "NOT_FOUND",
+            Reason::AlreadyJoined => "FAILED_PRECONDITION",
+            Reason::NotJoined => "FAILED_PRECONDITION",
+            Reason::PositionLost => "OUT_OF_RANGE",
+            Reason::LimitExceeded => "RESOURCE_EXHAUSTED",
+            Reason::RateLimited => "RESOURCE_EXHAUSTED",
+            Reason::BrokerUnavailable => "UNAVAILABLE",
+            Reason::Draining => "UNAVAILABLE",
+            Reason::Internal => "INTERNAL",
+        };
+        for reason in Reason::ALL {
+            let status = of(&Refusal::new(reason, "no"));
+            let name = format!("{:?}", status.code());
+            assert_eq!(name.to_uppercase(), expected(reason).replace('_', ""), "{reason}");
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!((&*info.domain, &*info.reason), ("fanline", reason.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_and_a_retry_is_timed() {
+        let status = of(&Refusal::invalid("ttl", "a time to live is longer than zero"));
+        assert_eq!(status.message(), "ttl: a time to live is longer than zero");
+        let violations = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(violations.len(), 1);
+        assert_eq!(violations[0].field, "ttl");
+        assert!(status.get_details_retry_info().is_none());
+
+        let refusal = Refusal::new(Reason::UnknownNamespace, "no").with_field("channel");
+        let status = of(&refusal.with_retry_after(Duration::from_millis(1500)));
+        assert!(
+            status.get_details_bad_request().is_none(),
+            "a name that is not known is not malformed"
+        );
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(info.metadata["field"], "channel");
+        let retry = status.get_details_retry_info().unwrap().retry_delay;
+        assert_eq!(retry, Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn the_message_says_what_the_status_says() {
+        let refusal = Refusal::invalid("data", "not valid JSON");
+        let message = message(&refusal);
+        assert_eq!(message.code, Code::InvalidArgument as i32);
+        assert_eq!(message.message, "data: not valid JSON");
+        let types: Vec<_> = message
+            .details
+            .iter()
+            .map(|detail| detail.type_url.rsplit('/').next().unwrap())
+            .collect();
+        assert_eq!(types, ["google.rpc.ErrorInfo", "google.rpc.BadRequest"]);
+    }
+}
