@@ -1,0 +1,54 @@
+//! The configuration: one TOML file, and the environment laid over it (contract section 10).
+//!
+//! A section is one file here: its keys, their defaults and manual, and the check that turns it into settings. Read
+//! [`section`] for how one is declared, [`load`] for the way from text to [`Settings`].
+
+// How values are written and sections declared.
+mod secret;
+mod section;
+mod text;
+
+// The sections, in the order of the manual.
+mod api_keys;
+mod broker;
+mod drain;
+mod grpc;
+mod history;
+mod limits;
+mod namespaces;
+mod ops;
+mod public;
+mod root;
+mod telemetry;
+mod tls;
+mod tokens;
+
+// From text to sections, with complaints that name their line.
+mod document;
+mod environment;
+mod error;
+mod fault;
+mod origin;
+mod path;
+mod reader;
+
+// From sections to what the hub is built of.
+mod checker;
+mod load;
+mod settings;
+
+// The other way round.
+mod manual;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use api_keys::ApiKeyConfig;
+pub(crate) use load::Loaded;
+pub(crate) use manual::manual;
+pub(crate) use public::PublicSettings;
+pub(crate) use root::Config;
+pub(crate) use secret::Secret;
+pub(crate) use settings::Settings;
+pub(crate) use telemetry::{LogFormat, TelemetrySettings};
+pub(crate) use tokens::ClientKey;

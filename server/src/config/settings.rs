@@ -1,0 +1,55 @@
+//! The configuration, checked: what the hub is built of.
+
+use std::net::SocketAddr;
+
+use fanline_core::Limits;
+use fanline_core::namespace::Namespaces;
+use fanline_edge::TokenRules;
+use fanline_grpc::keys::ApiKeys;
+
+use super::broker::{BrokerConfig, BrokerKind};
+use super::checker::Checker;
+use super::drain::DrainSettings;
+use super::error::ConfigError;
+use super::grpc::GrpcSettings;
+use super::public::PublicSettings;
+use super::telemetry::TelemetrySettings;
+use super::{Config, api_keys, namespaces};
+
+/// What the hub is built of.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) public: PublicSettings,
+    pub(crate) grpc: GrpcSettings,
+    pub(crate) ops: SocketAddr,
+    pub(crate) tokens: TokenRules,
+    pub(crate) api_keys: ApiKeys,
+    pub(crate) namespaces: Namespaces,
+    pub(crate) limits: Limits,
+    pub(crate) drain: DrainSettings,
+    pub(crate) telemetry: TelemetrySettings,
+    /// What is odd but works.
+    pub(crate) warnings: Vec<ConfigError>,
+}
+
+impl Config {
+    /// Checks each section. What is refused is told to the checker and replaced by something harmless, so that the rest
+    /// is checked too.
+    pub(crate) fn check(&self, checker: &mut Checker<'_>) -> Settings {
+        let BrokerConfig { kind: BrokerKind::Memory } = self.broker;
+        let certificate = self.tls.check(checker);
+        let retention = self.history.check(checker);
+        Settings {
+            public: self.public.check(certificate.as_ref(), checker),
+            grpc: self.grpc.check(&self.tls, certificate.as_ref(), checker),
+            ops: self.ops.listen.0,
+            tokens: self.tokens.check(checker),
+            api_keys: api_keys::check(&self.api_keys, checker),
+            namespaces: namespaces::check(&self.namespaces, retention, checker),
+            limits: self.limits.check(checker),
+            drain: self.drain.check(checker),
+            telemetry: self.telemetry.check(checker),
+            warnings: Vec::new(),
+        }
+    }
+}

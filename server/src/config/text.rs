@@ -1,0 +1,180 @@
+//! Values that are written as text: addresses, durations and sizes.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A value with a written form.
+pub(crate) trait Written: Sized {
+    /// The form, for a sentence: `an address such as "127.0.0.1:8080"`.
+    const FORM: &'static str;
+
+    /// Reads the form.
+    fn from_text(text: &str) -> Option<Self>;
+
+    /// Reads a plain number, where one is allowed.
+    fn from_number(_number: u64) -> Option<Self> {
+        None
+    }
+}
+
+/// A time, as in `"25s"`, `"5m"` or `"1h 30m"`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct DurationText(pub(crate) Duration);
+
+impl DurationText {
+    pub(crate) const fn seconds(seconds: u64) -> Self {
+        DurationText(Duration::from_secs(seconds))
+    }
+}
+
+impl Written for DurationText {
+    const FORM: &'static str = "a duration such as \"25s\", \"5m\" or \"250ms\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        humantime::parse_duration(text).ok().map(DurationText)
+    }
+}
+
+impl fmt::Display for DurationText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+/// A number of bytes, as in `"64KiB"`, `"1MiB"` or `65536`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct SizeText(pub(crate) usize);
+
+/// Largest unit first, so that a size is written with the unit that fits it.
+const UNITS: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+impl Written for SizeText {
+    const FORM: &'static str = "a size such as \"64KiB\" or \"1MiB\", or a number of bytes";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+        let (digits, unit) = text.split_at(end);
+        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit.trim_start())?;
+        digits.parse::<usize>().ok()?.checked_mul(*factor).map(SizeText)
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        usize::try_from(number).ok().map(SizeText)
+    }
+}
+
+impl fmt::Display for SizeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits =
+            UNITS.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
+        match fits {
+            Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
+            None => write!(f, "{}B", self.0),
+        }
+    }
+}
+
+/// An address to listen on, as in `"127.0.0.1:8080"`. Port 0 takes any free port.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ListenAddress(pub(crate) SocketAddr);
+
+impl ListenAddress {
+    pub(crate) fn loopback(port: u16) -> Self {
+        ListenAddress(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+}
+
+impl Written for ListenAddress {
+    const FORM: &'static str = "an address with a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().map(ListenAddress)
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Reads whatever is [`Written`].
+struct WrittenVisitor<T>(PhantomData<T>);
+
+impl<T: Written> Visitor<'_> for WrittenVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::FORM)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        T::from_text(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
+        T::from_number(number).ok_or_else(|| E::invalid_type(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        let wrong = || E::invalid_type(Unexpected::Signed(number), &self);
+        u64::try_from(number).ok().and_then(T::from_number).ok_or_else(wrong)
+    }
+}
+
+/// What serde needs of a [`Written`] type.
+macro_rules! read_and_written {
+    ($($kind:ty),*) => { $(
+        impl<'de> Deserialize<'de> for $kind {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(WrittenVisitor(PhantomData))
+            }
+        }
+
+        impl Serialize for $kind {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    )* };
+}
+
+read_and_written!(DurationText, SizeText, ListenAddress);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_read_in_its_units_and_nothing_else() {
+        let read = |text| SizeText::from_text(text).map(|size| size.0);
+        assert_eq!(read("64KiB"), Some(65_536));
+        assert_eq!(read("1 MiB"), Some(1_048_576));
+        assert_eq!(read("12B"), Some(12));
+        for wrong in ["", "KiB", "64", "64KB", "64kib", "-1B", "1.5MiB", "99999999999GiB"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert_eq!(SizeText::from_number(7), Some(SizeText(7)));
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for bytes in [0, 1, 1000, 1024, 65_536, 3 << 20, 1 << 30] {
+            let size = SizeText(bytes);
+            assert_eq!(SizeText::from_text(&size.to_string()), Some(size), "{size}");
+        }
+        for seconds in [0, 1, 90, 3600, 86_400] {
+            let duration = DurationText::seconds(seconds);
+            assert_eq!(
+                DurationText::from_text(&duration.to_string()),
+                Some(duration),
+                "{duration}"
+            );
+        }
+    }
+}
