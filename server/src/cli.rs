@@ -1,0 +1,218 @@
+//! The command line: what can be written, and what `--help` teaches. What a command does is in [`commands`](crate::commands).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use fanline_core::pattern::Pattern;
+use fanline_grpc::keys::Scope;
+
+use crate::commands::channel_start::ChannelStart;
+use crate::config::Secret;
+
+const EXAMPLES: &str = "\
+Start here:
+  fanline dev                      a hub in memory with throw-away keys; prints what to paste next
+  fanline publish chat:lobby '{\"text\":\"hello\"}'
+  fanline subscribe chat:lobby --since last:10
+
+In production:
+  fanline config default > fanline.toml
+  fanline key --name orders --scope publish --channel 'orders:*'
+  fanline config check --config fanline.toml
+  fanline serve --config fanline.toml
+
+Every key of the configuration is also a variable: FANLINE_<SECTION>__<KEY>, as in FANLINE_PUBLIC__LISTEN.";
+
+/// Fanline: an event hub. Backends publish and subscribe over gRPC, browsers join rooms over WebSocket.
+#[derive(Debug, Parser)]
+#[command(name = "fanline", version, after_help = EXAMPLES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a hub to try things with: in memory, with throw-away keys and a console page
+    Dev,
+    /// Run a hub with a configuration
+    Serve(ConfigFile),
+    /// Publish an event over gRPC
+    Publish(Publish),
+    /// Follow a channel over gRPC, a line for each event
+    Subscribe(Subscribe),
+    /// Mint a token for a client
+    Token(Box<Token>),
+    /// Make an API key for a backend, with its hash and the section for the configuration
+    Key(Key),
+    /// Check a configuration, or print one to start from
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Which configuration.
+#[derive(Args, Debug)]
+pub(crate) struct ConfigFile {
+    /// The TOML file; without one: defaults and the environment
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say what is wrong with a configuration; exit code 1 if anything is
+    Check(ConfigFile),
+    /// Print the complete configuration with its defaults, a comment on each key
+    Default,
+}
+
+/// Which hub to call, and with which key.
+#[derive(Args, Debug)]
+pub(crate) struct Hub {
+    /// The hub's gRPC listener
+    #[arg(long, env = "FANLINE_URL", default_value = "http://127.0.0.1:50051")]
+    pub(crate) url: String,
+    /// The API key; better in the environment than here, where every user of the machine sees it
+    #[arg(long, env = "FANLINE_API_KEY", hide_env_values = true)]
+    pub(crate) api_key: Option<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  fanline publish chat:lobby '{\"text\":\"hello\"}'
+  fanline publish orders:42 '{\"state\":\"paid\"}' --type order.paid --key payment-7
+  git log -1 --format=%s | fanline publish news - --content-type text/plain")]
+pub(crate) struct Publish {
+    /// The channel, namespace:rest
+    pub(crate) channel: String,
+    /// The data, JSON unless --content-type says otherwise; - reads it from standard input
+    pub(crate) data: String,
+    /// Type of the event
+    #[arg(long = "type", value_name = "TYPE", default_value = "message")]
+    pub(crate) event_type: String,
+    /// Media type of the data
+    #[arg(long, value_name = "TYPE", default_value = "application/json")]
+    pub(crate) content_type: String,
+    /// Idempotency key: the same one within its window publishes once, so a repeated command does no harm
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) hub: Hub,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  fanline subscribe chat:lobby                         from now on
+  fanline subscribe chat:lobby --since last:20         the newest 20, then on
+  fanline subscribe chat:lobby --since earliest --json | jq .data
+
+A broken stream is taken up again after the last event; that and lost events are told on standard error.")]
+pub(crate) struct Subscribe {
+    /// The channel, namespace:rest
+    pub(crate) channel: String,
+    /// Where to start: a position, \"earliest\" or \"last:N\"; without it with the next event
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) since: Option<ChannelStart>,
+    /// One JSON object per line: the same that browsers get
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) hub: Hub,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  fanline token --config fanline.toml --sub u42 --subscribe 'chat:*' --publish chat:lobby
+  fanline token --key env:TOKEN_SECRET --kid k1 --sub u42 --info '{\"name\":\"Ada\"}' --subscribe 'chat:*' --ttl 1h")]
+pub(crate) struct Token {
+    /// The user; without one: anonymous
+    #[arg(long)]
+    pub(crate) sub: Option<String>,
+    /// Channels that may be subscribed to, by pattern; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) subscribe: Vec<String>,
+    /// Channels that may be published to
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) publish: Vec<String>,
+    /// Channels whose members may be asked for
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) presence: Vec<String>,
+    /// Channels whose history may be read
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) history: Vec<String>,
+    /// Channels that the connection is put into at once
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) join: Vec<String>,
+    /// What other members see of the user: a JSON text
+    #[arg(long, value_name = "JSON")]
+    pub(crate) info: Option<String>,
+    /// How long the token is good for
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub(crate) ttl: std::time::Duration,
+    /// Take key, issuer and audience from this configuration: its first key for clients that has a secret
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "kid", "algorithm"], required_unless_present = "key")]
+    pub(crate) config: Option<PathBuf>,
+    /// The secret or private key (PEM), as env:NAME or file:PATH
+    #[arg(long, value_name = "env:NAME|file:PATH", value_parser = secret)]
+    pub(crate) key: Option<Secret>,
+    /// Name of the key, as in the hub's configuration
+    #[arg(long)]
+    pub(crate) kid: Option<String>,
+    /// Algorithm of the key
+    #[arg(long, default_value = "HS256")]
+    pub(crate) algorithm: jsonwebtoken::Algorithm,
+    /// The issuer, as in the hub's configuration
+    #[arg(long)]
+    pub(crate) issuer: Option<String>,
+    /// The audience, as in the hub's configuration
+    #[arg(long)]
+    pub(crate) audience: Option<String>,
+}
+
+/// A secret that is not written on the command line, where every user of the machine would see it.
+fn secret(text: &str) -> Result<Secret, String> {
+    let secret = Secret::new(text);
+    if secret.is_plain() {
+        return Err(
+            "a secret does not belong on a command line: give env:NAME or file:PATH".to_owned()
+        );
+    }
+    Ok(secret)
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  fanline key --name orders --scope publish --scope subscribe --channel 'orders:*'")]
+pub(crate) struct Key {
+    /// Name of the backend, for logs
+    #[arg(long, default_value = "backend")]
+    pub(crate) name: String,
+    /// What it may do: publish, subscribe, presence, history, ...; may be repeated. Without any: everything
+    #[arg(long = "scope", value_name = "SCOPE")]
+    pub(crate) scopes: Vec<Scope>,
+    /// Channels in which it may, by pattern; may be repeated
+    #[arg(long = "channel", value_name = "PATTERN", default_value = "*")]
+    pub(crate) channels: Vec<Pattern>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_plain_secret_is_refused_on_the_command_line() {
+        let error =
+            Cli::try_parse_from(["fanline", "token", "--key", "hunter2"]).unwrap_err().to_string();
+        assert!(error.contains("give env:NAME or file:PATH"), "{error}");
+    }
+}

@@ -1,0 +1,110 @@
+//! `fanline dev`: a hub in memory to try things with, its keys thrown away with it.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use fanline_core::clock::SystemClock;
+use fanline_core::random::Random;
+use serde_json::json;
+
+use crate::config::Loaded;
+use crate::lifecycle::Signals;
+use crate::mint::{Mint, grants};
+use crate::new_key::NewKey;
+use crate::node::{Addresses, Extras, Node};
+use crate::telemetry;
+
+const PRESET: &str = include_str!("dev.toml");
+/// A working day, and then some.
+const TOKEN_TTL: Duration = Duration::from_secs(12 * 3600);
+/// What the printed lines publish.
+const DATA: &str = r#"{"text":"hello"}"#;
+
+pub(super) async fn run() -> Result<ExitCode> {
+    let random = Random::from_system().context("there is no randomness")?;
+    let api_key = NewKey::random(&random);
+    let loaded = Loaded::from_preset(&preset(&random, &api_key), "fanline dev")?;
+    let token = token(&loaded)?;
+    let settings = loaded.settings()?;
+    telemetry::start(&settings.telemetry)?;
+
+    let signals = Signals::take().context("signals cannot be taken over")?;
+    let node = Node::start(settings, Extras { console_token: Some(token.clone()) })?;
+    write!(io::stdout(), "{}", greeting(&node.addresses(), &token, &api_key.key))?;
+    Ok(node.run(signals).await)
+}
+
+/// The preset with keys of this start.
+fn preset(random: &Random, api_key: &NewKey) -> String {
+    let secret = BASE64.encode(random.bytes::<32>());
+    let hash = &api_key.hash;
+    format!(
+        r#"{PRESET}
+[[tokens.keys]]
+kid = "dev"
+algorithm = "HS256"
+secret = "{secret}"
+
+[[api_keys]]
+name = "dev"
+hash = "{hash}"
+scopes = ["publish", "subscribe", "presence", "history"]
+channels = ["*"]
+"#
+    )
+}
+
+/// A token that may do everything.
+fn token(loaded: &Loaded) -> Result<String> {
+    let key = loaded.client_key().context("the environment took away the key that signs tokens")?;
+    let everywhere = ["*".to_owned()];
+    let actions = ["subscribe", "publish", "presence", "history"]
+        .map(|action| (action, everywhere.as_slice()));
+    let mut claims = serde_json::Map::new();
+    claims.insert("sub".to_owned(), "dev".into());
+    claims.insert("info".to_owned(), json!({ "name": "Dev" }));
+    claims.insert("channels".to_owned(), grants(&actions));
+    Mint::new(key, Path::new(""))?.sign(claims, TOKEN_TTL, &SystemClock::start())
+}
+
+/// What a newcomer reads: where things are, and what to paste next.
+fn greeting(addresses: &Addresses, token: &str, api_key: &str) -> String {
+    let Addresses { public, grpc, ops } = addresses;
+    let publication =
+        json!({ "channel": "chat:lobby", "type": "message", "data": BASE64.encode(DATA) });
+    format!(
+        r#"
+  Fanline is running, in memory and with throw-away keys. Ctrl-C stops it.
+
+    console     http://{public}/
+    WebSocket   ws://{public}/v1/ws
+    gRPC        http://{grpc}
+    health      http://{ops}/readyz, /livez, /metrics
+
+  A token for clients, good for 12 hours:
+
+    {token}
+
+  Follow a room, here or in the console:
+
+    fanline subscribe chat:lobby --since last:10 --url http://{grpc} --api-key {api_key}
+
+  Publish into it from another terminal:
+
+    fanline publish chat:lobby '{DATA}' --url http://{grpc} --api-key {api_key}
+
+  The same with other tools:
+
+    websocat -H 'authorization: Bearer {token}' --protocol fanline.v1 ws://{public}/v1/ws
+    {{"op":"join","id":1,"channel":"chat:lobby"}}
+
+    grpcurl -plaintext -H 'authorization: Bearer {api_key}' -d '{publication}' {grpc} fanline.v1.Publisher/Publish
+
+"#
+    )
+}

@@ -1,0 +1,211 @@
+//! One running hub: its parts put together, started, and stopped again.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use fanline_core::Hub;
+use fanline_core::broker::notices;
+use fanline_core::clock::{Clock, SystemClock};
+use fanline_core::hub::HubParts;
+use fanline_core::memory::{MemoryBroker, MemoryLimits};
+use fanline_core::metrics::HubMetrics;
+use fanline_core::random::Random;
+use fanline_edge::{
+    Admission, Drain, Edge, EdgeMetrics, EdgeParts, OriginPolicy, RateLimit, TokenVerifier,
+};
+use fanline_grpc::{GrpcMetrics, GrpcParts};
+use prometheus_client::registry::Registry;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{PublicSettings, Settings};
+use crate::lifecycle::{Shutdown, Signals};
+use crate::listener::{Listener, ListenerMetrics, ListenerOptions};
+use crate::ops::{self, Readiness};
+use crate::{console, problem, telemetry};
+
+/// Between two sweeps of what the admission remembers of addresses.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// One running hub.
+pub(crate) struct Node {
+    addresses: Addresses,
+    shutdown: Shutdown,
+    /// What ends by itself once a drain begins: the listeners and all connections.
+    draining: TaskTracker,
+    drain_deadline: Duration,
+}
+
+/// Where it listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) public: SocketAddr,
+    pub(crate) grpc: SocketAddr,
+    pub(crate) ops: SocketAddr,
+}
+
+/// What `dev` has and production has not.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    /// The token that the console page starts with. None: there is no console page.
+    pub(crate) console_token: Option<String>,
+}
+
+impl Node {
+    /// Starts all parts. Once it returns, clients can connect.
+    ///
+    /// # Errors
+    /// An address cannot be bound, or the operating system has no randomness.
+    pub(crate) fn start(settings: Settings, extras: Extras) -> Result<Self> {
+        let Settings {
+            public,
+            grpc,
+            ops,
+            tokens,
+            api_keys,
+            namespaces,
+            limits,
+            drain,
+            telemetry: _,
+            warnings: _,
+        } = settings;
+        let shutdown = Shutdown::default();
+        let draining = TaskTracker::new();
+        // The hub outlives its fronts: what they accepted is finished.
+        let lasting = TaskTracker::new();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let random = Random::from_system().context("the operating system has no randomness")?;
+        let mut registry = Registry::default();
+        telemetry::count_panics(&mut registry);
+
+        let listeners = ListenerMetrics::register(&mut registry);
+        let public_listener = bind(
+            "public",
+            public.listen,
+            ListenerOptions::public(&limits, public.tls.clone()),
+            &listeners,
+        )?;
+        let grpc_listener =
+            bind("grpc", grpc.listen, ListenerOptions::grpc(&limits, grpc.tls), &listeners)?;
+        let ops_listener = bind("ops", ops, ListenerOptions::ops(&limits), &listeners)?;
+        let addresses = Addresses {
+            public: public_listener.address()?,
+            grpc: grpc_listener.address()?,
+            ops: ops_listener.address()?,
+        };
+
+        let (notices_in, notices_out) = notices();
+        let broker = MemoryBroker::start(
+            notices_in,
+            Arc::clone(&clock),
+            random.clone(),
+            MemoryLimits::default(),
+            &mut registry,
+            &lasting,
+            shutdown.stop.clone(),
+        );
+        let parts = HubParts {
+            broker: Arc::new(broker),
+            notices: notices_out,
+            namespaces,
+            limits: limits.clone(),
+            clock: Arc::clone(&clock),
+            random,
+            metrics: HubMetrics::register(&mut registry),
+        };
+        let hub = Hub::start(parts, &lasting, shutdown.stop.clone());
+
+        let grpc_front = fanline_grpc::router(GrpcParts {
+            hub: hub.clone(),
+            keys: api_keys,
+            metrics: GrpcMetrics::register(&mut registry),
+            stop: shutdown.drain.clone(),
+        });
+        let edge = Edge::new(EdgeParts {
+            tokens: TokenVerifier::new(tokens, Arc::clone(&clock)).context("[tokens]")?,
+            origins: origins(&public, addresses.public, &extras)?,
+            proxies: public.trusted_proxies,
+            query_token: public.query_token,
+            admission: Admission::new(&limits, Arc::clone(&clock)),
+            operations: RateLimit::new(
+                limits.operations_per_second,
+                limits.operations_burst,
+                clock,
+            ),
+            metrics: EdgeMetrics::register(&mut registry),
+            tasks: draining.clone(),
+            drain: Drain::at(shutdown.drain.clone(), drain.window, &lasting),
+            hub,
+        });
+        lasting.spawn(sweep(edge.clone(), shutdown.stop.clone()));
+
+        let readiness = Readiness::default().with("drain", {
+            let drain = shutdown.drain.clone();
+            move || drain.is_cancelled().then_some("the process is stopping")
+        });
+        let serve =
+            |listener: Listener, routes: Router, shutdown: Shutdown, tasks: &TaskTracker| {
+                tasks.spawn(listener.serve(routes, shutdown, tasks.clone()));
+            };
+        serve(public_listener, public_routes(edge, extras), shutdown.clone(), &draining);
+        serve(grpc_listener, grpc_front, shutdown.clone(), &draining);
+        serve(ops_listener, ops::router(registry, readiness), shutdown.stop_only(), &lasting);
+        Ok(Node { addresses, shutdown, draining, drain_deadline: drain.deadline })
+    }
+
+    /// Where it listens, with the real ports where 0 was asked for.
+    pub(crate) fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Runs until a signal and the drain after it have ended, and tells how.
+    pub(crate) async fn run(self, signals: Signals) -> ExitCode {
+        self.shutdown.run(signals, &self.draining, self.drain_deadline).await
+    }
+}
+
+fn bind(
+    name: &'static str,
+    address: SocketAddr,
+    options: ListenerOptions,
+    metrics: &ListenerMetrics,
+) -> Result<Listener> {
+    let bound = Listener::bind(address, options, metrics);
+    bound.with_context(|| format!("[{name}] listen: {address} cannot be bound"))
+}
+
+/// The pages that may connect: those of the configuration and, where there is a console, the hub's own.
+fn origins(public: &PublicSettings, bound: SocketAddr, extras: &Extras) -> Result<OriginPolicy> {
+    let mut allowed = public.allowed_origins.clone();
+    if extras.console_token.is_some() {
+        allowed.push(format!("http://{bound}"));
+        allowed.push(format!("http://localhost:{}", bound.port()));
+    }
+    Ok(OriginPolicy::new(allowed)?)
+}
+
+fn public_routes(edge: Edge, extras: Extras) -> Router {
+    let routes = fanline_websocket::router(edge);
+    let routes = match extras.console_token {
+        Some(token) => routes.merge(console::router(token)),
+        None => routes,
+    };
+    routes.fallback(problem::not_found)
+}
+
+/// Forgets addresses that have gone, as long as the process lasts.
+async fn sweep(edge: Edge, stop: CancellationToken) {
+    let mut ticks = interval(SWEEP_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => edge.admission.sweep(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The listener of operators: `/livez`, `/readyz` and `/metrics`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{StatusCode, header};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use serde_json::{Map, json};
+use tracing::error;
+
+use crate::problem;
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Whether the hub can take traffic: every check must pass.
+#[derive(Default)]
+pub(crate) struct Readiness {
+    checks: Vec<(&'static str, Check)>,
+}
+
+/// Nothing, or what is wrong.
+type Check = Box<dyn Fn() -> Option<&'static str> + Send + Sync>;
+
+impl Readiness {
+    /// Adds a check: nothing, or what is wrong.
+    pub(crate) fn with(
+        mut self,
+        name: &'static str,
+        check: impl Fn() -> Option<&'static str> + Send + Sync + 'static,
+    ) -> Self {
+        self.checks.push((name, Box::new(check)));
+        self
+    }
+
+    fn failures(&self) -> Map<String, serde_json::Value> {
+        let failure = |(name, check): &(&'static str, Check)| {
+            check().map(|what| ((*name).to_owned(), what.into()))
+        };
+        self.checks.iter().filter_map(failure).collect()
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.checks.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// The routes of the listener.
+pub(crate) fn router(registry: Registry, readiness: Readiness) -> Router {
+    Router::new()
+        .route("/livez", get(live))
+        .route("/readyz", get(ready).with_state(Arc::new(readiness)))
+        .route("/metrics", get(metrics).with_state(Arc::new(registry)))
+        .fallback(problem::not_found)
+}
+
+/// That this is answered is the answer: the process turns.
+async fn live() -> Response {
+    Json(json!({ "live": true })).into_response()
+}
+
+async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
+    let failures = readiness.failures();
+    if failures.is_empty() {
+        return Json(json!({ "ready": true })).into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "failing": failures })))
+        .into_response()
+}
+
+async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
+    let mut text = String::new();
+    match encode(&mut text, &registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(error) => {
+            error!(%error, "the metrics cannot be written out");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, to_bytes};
+    use http::Request;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tower::ServiceExt;
+
+    async fn ask(router: &Router, path: &str) -> (StatusCode, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        let status = answer.status();
+        let body = to_bytes(answer.into_body(), 64 * 1024).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn ready_names_the_checks_that_fail_and_live_does_not_care() {
+        let draining = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&draining);
+        let drain = move || seen.load(Ordering::Relaxed).then_some("the process is stopping");
+        let router = router(Registry::default(), Readiness::default().with("drain", drain));
+
+        assert_eq!(ask(&router, "/readyz").await, (StatusCode::OK, r#"{"ready":true}"#.to_owned()));
+        draining.store(true, Ordering::Relaxed);
+        let expected =
+            r#"{"failing":{"drain":"the process is stopping"},"ready":false}"#.to_owned();
+        assert_eq!(ask(&router, "/readyz").await, (StatusCode::SERVICE_UNAVAILABLE, expected));
+        assert_eq!(ask(&router, "/livez").await.0, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn metrics_are_openmetrics_and_the_rest_is_a_problem() {
+        let mut registry = Registry::default();
+        let counter = prometheus_client::metrics::counter::Counter::<u64>::default();
+        registry.register("fanline_tests", "Tests", counter);
+        let router = router(registry, Readiness::default());
+
+        let (status, text) = ask(&router, "/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(text.contains("fanline_tests_total 0\n") && text.ends_with("# EOF\n"), "{text}");
+        let (status, text) = ask(&router, "/nothing").await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert!(text.contains(r#""status":404"#), "{text}");
+    }
+}
