@@ -12,12 +12,17 @@ const DEADLINE_MS = 20_000;
 // How proto-loader shapes messages: 64-bit numbers as text, since offsets may pass what a double holds.
 export const LOADER = { longs: String, enums: String, defaults: true, oneofs: true, keepCase: true };
 
+export function bearer(key) {
+  const metadata = new grpc.Metadata();
+  metadata.set('authorization', `Bearer ${key}`);
+  return metadata;
+}
+
 export async function run(v1, { target, key, channel }) {
   const insecure = grpc.credentials.createInsecure();
   const publisher = new v1.Publisher(target, insecure);
   const subscriber = new v1.Subscriber(target, insecure);
-  const metadata = new grpc.Metadata();
-  metadata.set('authorization', `Bearer ${key}`);
+  const metadata = bearer(key);
   const call = () => ({ deadline: Date.now() + DEADLINE_MS });
   const publish = promisify((request, credential, done) => publisher.Publish(request, credential, call(), done));
 

@@ -4,7 +4,7 @@ import grpc from '@grpc/grpc-js';
 import loader from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor/index.js';
-import { LOADER, run } from './backend.mjs';
+import { LOADER, bearer, run } from './backend.mjs';
 import { options } from './options.mjs';
 
 const REFLECTION = `
@@ -18,16 +18,16 @@ const REFLECTION = `
 `;
 
 const given = options('target', 'key', 'channel');
-const files = await reflect(given.target, ['fanline.v1.Publisher', 'fanline.v1.Subscriber']);
+const files = await reflect(given, ['fanline.v1.Publisher', 'fanline.v1.Subscriber']);
 const set = descriptor.FileDescriptorSet.encode({ file: [...files.values()] }).finish();
 const { fanline } = grpc.loadPackageDefinition(loader.loadFileDescriptorSetFromBuffer(Buffer.from(set), LOADER));
 await run(fanline.v1, given);
 
 // The files that declare these symbols and all that they import, by name.
-async function reflect(target, symbols) {
-  const { grpc: own } = grpc.loadPackageDefinition(loader.fromJSON(protobuf.parse(REFLECTION).root.toJSON(), LOADER));
+async function reflect({ target, key }, symbols) {
+  const { grpc: own } = grpc.loadPackageDefinition(loader.fromJSON(protobuf.parse(REFLECTION, { keepCase: true }).root.toJSON(), LOADER));
   const client = new own.reflection.v1.ServerReflection(target, grpc.credentials.createInsecure());
-  const stream = client.ServerReflectionInfo({ deadline: Date.now() + 20_000 });
+  const stream = client.ServerReflectionInfo(bearer(key), { deadline: Date.now() + 20_000 });
   const answers = stream[Symbol.asyncIterator]();
   const ask = async (request) => {
     stream.write(request);

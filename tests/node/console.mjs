@@ -30,19 +30,22 @@ try {
 
   await page.goto(url);
   await page.fill('#token', token);
-  if ((await page.inputValue('#channel')) === '') await page.fill('#channel', 'chat:lobby');
+  const channel = await page.inputValue('#channel');
   await page.click('#join');
-  await page.waitForFunction(() => /joined|connected/i.test(document.querySelector('#status').textContent));
   await page.fill('#type', 'console.test');
   await page.fill('#data', '{"text":"from the page"}');
+  // Playwright clicks once the button is enabled, which is when the room is joined.
   await page.click('#publish');
   await page.waitForFunction(() => {
     const log = document.querySelector('#log').textContent;
     return log.includes('from the page') && log.includes('console.test');
   });
+
+  await page.click('#drop');
+  await page.waitForFunction(() => document.querySelector('#log').textContent.includes('nothing missed'));
   const log = await page.textContent('#log');
   const status = await page.textContent('#status');
-  console.log(JSON.stringify({ log, status, errors, foreign }));
+  console.log(JSON.stringify({ channel, log, status, errors, foreign }));
 } finally {
   await browser.close();
 }

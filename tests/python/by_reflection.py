@@ -12,7 +12,8 @@ import backend
 def main():
     options = backend.options()
     with grpc.insecure_channel(options.target) as channel:
-        pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+        with_key = grpc.intercept_channel(channel, Key(options.key))
+        pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(with_key))
         publisher = pool.FindServiceByName("fanline.v1.Publisher")
         subscriber = pool.FindServiceByName("fanline.v1.Subscriber")
         api = types.SimpleNamespace()
@@ -21,6 +22,29 @@ def main():
                 setattr(api, name, message_factory.GetMessageClass(descriptor))
         stubs = types.SimpleNamespace(publisher=stub(channel, publisher), subscriber=stub(channel, subscriber))
         backend.run(api, stubs, options.key, options.channel)
+
+
+class Key(grpc.StreamStreamClientInterceptor):
+    """Reflection asks for a key like every other call, and its client has no place for one."""
+
+    def __init__(self, key):
+        self.metadata = [("authorization", f"Bearer {key}")]
+
+    def intercept_stream_stream(self, continuation, details, requests):
+        details = Details(details.method, details.timeout, self.metadata)
+        return continuation(details, requests)
+
+
+class Details(grpc.ClientCallDetails):
+    """A call's details with other metadata."""
+
+    def __init__(self, method, timeout, metadata):
+        self.method = method
+        self.timeout = timeout
+        self.metadata = metadata
+        self.credentials = None
+        self.wait_for_ready = None
+        self.compression = None
 
 
 def stub(channel, service):

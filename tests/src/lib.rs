@@ -42,7 +42,7 @@ pub use progress::Progress;
 pub use raw_http::{HttpAnswer, get};
 pub use raw_socket::RawSocket;
 pub use room::Room;
-pub use rpc::{Publication, Rpc, reason, violated_fields};
+pub use rpc::{Authenticated, Publication, Rpc, reason, violated_fields};
 pub use script::Script;
 pub use token::{AUDIENCE, ISSUER, Signer, Token};
 pub use upgrade::{Refusal, Upgrade};

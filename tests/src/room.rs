@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -127,7 +128,12 @@ impl Room {
     pub async fn close_code(&mut self) -> u16 {
         loop {
             match self.receive("the close").await {
-                Some(Ok(Message::Close(Some(close)))) => return close.code.into(),
+                Some(Ok(Message::Close(Some(close)))) => {
+                    // Reading on sends our answer to the Close and sees the hub end the connection; then we end it too.
+                    while let Some(Ok(_)) = self.receive("the end of the connection").await {}
+                    let _gone_already = self.socket.get_mut().shutdown().await;
+                    return close.code.into();
+                }
                 Some(Ok(Message::Text(text))) => {
                     let frame = self.parse(&text);
                     self.unread.push_back(frame);

@@ -22,12 +22,12 @@ use crate::position::Position;
 /// A connection to the gRPC listener.
 #[derive(Clone, Debug)]
 pub struct Rpc {
-    /// The bare connection, for the services that need no credential.
-    pub connection: Channel,
+    connection: Channel,
     bearer: Bearer,
 }
 
-type Authenticated = InterceptedService<Channel, Bearer>;
+/// A connection that adds a credential to each call.
+pub type Authenticated = InterceptedService<Channel, Bearer>;
 
 impl Rpc {
     /// Connects; `credential` is an API key or a token.
@@ -47,19 +47,24 @@ impl Rpc {
         Self { connection, bearer }
     }
 
+    /// The connection, for the stubs of other services.
+    pub fn authenticated(&self) -> Authenticated {
+        InterceptedService::new(self.connection.clone(), self.bearer.clone())
+    }
+
     /// The stub of `Publisher`.
     pub fn publisher(&self) -> PublisherClient<Authenticated> {
-        PublisherClient::with_interceptor(self.connection.clone(), self.bearer.clone())
+        PublisherClient::new(self.authenticated())
     }
 
     /// The stub of `Subscriber`.
     pub fn subscriber(&self) -> SubscriberClient<Authenticated> {
-        SubscriberClient::with_interceptor(self.connection.clone(), self.bearer.clone())
+        SubscriberClient::new(self.authenticated())
     }
 
     /// The stub of `Channels`.
     pub fn channels(&self) -> ChannelsClient<Authenticated> {
-        ChannelsClient::with_interceptor(self.connection.clone(), self.bearer.clone())
+        ChannelsClient::new(self.authenticated())
     }
 
     /// Publishes, which has to succeed.

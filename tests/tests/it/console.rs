@@ -16,8 +16,12 @@ async fn the_console_joins_publishes_and_shows_the_event() {
     let nothing = json!([]);
     assert_eq!(seen["errors"], nothing, "on the browser's console: {seen}");
     assert_eq!(seen["foreign"], nothing, "requests to other places: {seen}");
-    assert!(seen["log"].as_str().is_some_and(|log| log.contains("from the page")), "{seen}");
-    assert!(seen["log"].as_str().is_some_and(|log| log.contains("console.test")), "{seen}");
+    let shown =
+        |field: &str, part: &str| seen[field].as_str().is_some_and(|text| text.contains(part));
+    assert!(shown("log", "from the page") && shown("log", "console.test"), "{seen}");
+    assert!(shown("log", "nothing missed"), "after a broken connection: {seen}");
+    let channel = seen["channel"].as_str().expect("a channel");
+    assert!(shown("status", channel), "{seen}");
 }
 
 #[tokio::test]

@@ -48,7 +48,11 @@ async fn a_refused_handshake_counts_as_refused_and_not_as_a_connection() {
     let grew = |name: &str| after.sum(name, "") - before.sum(name, "");
     assert_eq!(grew("fanline_refusals_total"), 1.0);
     assert_eq!(grew("fanline_connections_opened_total"), 0.0);
-    assert_eq!(grew("fanline_operations_total"), 0.0);
+    for handled in
+        ["fanline_joins_total", "fanline_events_published_total", "fanline_deliveries_total"]
+    {
+        assert_eq!(grew(handled), 0.0, "{handled}");
+    }
 }
 
 #[tokio::test]

@@ -109,13 +109,29 @@ async fn a_clients_token_is_not_for_grpc() {
 async fn health_needs_no_key() {
     let hub = Hub::start().await;
     let rpc = Rpc::connect(hub.addresses.grpc, None).await;
-    let mut health = HealthClient::new(rpc.connection);
+    let mut health = HealthClient::new(rpc.authenticated());
     for service in ["", "fanline.v1.Publisher", "fanline.v1.Subscriber", "fanline.v1.Channels"] {
         let request = HealthCheckRequest { service: service.to_owned() };
         let check = within(DEADLINE, "the health check", health.check(request)).await;
         let status = check.expect("answered").into_inner().status();
         assert_eq!(status, ServingStatus::Serving, "{service:?}");
     }
+}
+
+#[tokio::test]
+async fn reflection_needs_a_key() {
+    let hub = Hub::start().await;
+    let rpc = Rpc::connect(hub.addresses.grpc, None).await;
+    let request = v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(
+            String::new(),
+        )),
+    };
+    let mut client = v1::server_reflection_client::ServerReflectionClient::new(rpc.authenticated());
+    let status =
+        client.server_reflection_info(tokio_stream::iter([request])).await.expect_err("refused");
+    assert_eq!(status.code(), Code::Unauthenticated);
 }
 
 #[tokio::test]
@@ -135,8 +151,7 @@ async fn reflection_lists_our_services_in_both_versions() {
             String::new(),
         )),
     };
-    let mut client =
-        v1::server_reflection_client::ServerReflectionClient::new(rpc.connection.clone());
+    let mut client = v1::server_reflection_client::ServerReflectionClient::new(rpc.authenticated());
     let mut stream = client
         .server_reflection_info(tokio_stream::iter([request]))
         .await
@@ -160,7 +175,8 @@ async fn reflection_lists_our_services_in_both_versions() {
             String::new(),
         )),
     };
-    let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(rpc.connection);
+    let mut client =
+        v1alpha::server_reflection_client::ServerReflectionClient::new(rpc.authenticated());
     let mut stream = client
         .server_reflection_info(tokio_stream::iter([request]))
         .await

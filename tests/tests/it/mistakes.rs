@@ -75,7 +75,7 @@ async fn json_that_is_nested_without_end_is_refused_like_any_other() {
     room.send_text(&"[".repeat(100_000)).await;
     assert_eq!(room.error().await, "INVALID_ARGUMENT");
     let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
-    let publish = format!(r#"{{"op":"publish","id":1,"channel":"chat:lobby","data":{deep}}}"#);
+    let publish = format!(r#"{{"op":"publish","id":"deep","channel":"chat:lobby","data":{deep}}}"#);
     room.send_text(&publish).await;
     assert_alive(&mut room).await;
 }

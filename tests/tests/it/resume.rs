@@ -59,20 +59,20 @@ async fn a_client_that_missed_nothing_is_recovered_too() {
 async fn earliest_and_last_start_inside_history() {
     let hub = Hub::start().await;
     let rpc = hub.rpc().await;
-    rpc.publish_numbers("brief:log", 1..=12).await;
-    let numbers = |range: std::ops::RangeInclusive<u64>| range.map(Value::from).collect::<Vec<_>>();
-    for (since, expected) in
-        [("earliest", numbers(3..=12)), ("last:4", numbers(9..=12)), ("last:100", numbers(3..=12))]
-    {
+    for (channel, since, first) in [
+        ("brief:a", "earliest", 3),
+        ("brief:b", "last:4", 9),
+        ("brief:c", "last:100", 3),
+        ("brief:d", "last:0", 13),
+    ] {
+        rpc.publish_numbers(channel, 1..=12).await;
         let mut room = hub.room(&token()).await;
-        let answer = room.join_since("brief:log", since).await;
-        assert_eq!(
-            offset_of(&answer) + 1,
-            expected[0].as_u64().expect("a number"),
-            "{since}: {answer}"
-        );
+        let answer = room.join_since(channel, since).await;
+        assert_eq!(offset_of(&answer) + 1, first, "{since}: {answer}");
+        assert!(answer.get("recovered").is_none(), "no position was asked for: {answer}");
+        let expected: Vec<u64> = (first..=12).collect();
         assert_eq!(room.data(expected.len()).await, expected, "{since}");
-        marker_is_next(&rpc, &mut room, "brief:log").await;
+        marker_is_next(&rpc, &mut room, channel).await;
     }
 }
 

@@ -43,13 +43,14 @@ async fn another_users_token_does_not_take_over_a_connection() {
 }
 
 #[tokio::test]
-async fn a_forged_refresh_closes_with_4401() {
+async fn a_forged_refresh_is_refused_and_changes_nothing() {
     let hub = Hub::start().await;
     let mut room = hub.room(&token()).await;
-    let forged = token().signed_by(Signer::Stranger).sign();
-    let auth = json!({"op": "auth", "id": "refresh", "token": forged});
-    room.send_text(&auth.to_string()).await;
-    assert_eq!(room.close_code().await, 4401);
+    let forged = Token::user("ada").everything_in(&["*"]).signed_by(Signer::Stranger).sign();
+    assert_eq!(room.refused(json!({"op": "auth", "token": forged})).await, "UNAUTHENTICATED");
+    let publish = json!({"op": "publish", "channel": "news:today", "data": 1});
+    assert_eq!(room.refused(publish).await, "PERMISSION_DENIED");
+    room.join("chat:lobby").await;
 }
 
 #[tokio::test]
