@@ -18,6 +18,8 @@ let room = null;
 let nextId = 1;
 let pause = FIRST_PAUSE_MS;
 let retry = null;
+/** Whether this connection got as far as the hub's welcome. */
+let welcomed = false;
 /** What to do with the answers that are due, by id. */
 const answers = new Map();
 
@@ -67,17 +69,21 @@ function join(channel) {
 
 function leave() {
   clearTimeout(retry);
-  if (socket?.readyState === WebSocket.OPEN) {
-    send({ op: "leave", channel: room.channel }, () => note("left", room?.channel ?? ""));
+  const { channel } = room;
+  const open = socket?.readyState === WebSocket.OPEN;
+  if (open) {
+    send({ op: "leave", channel }, () => note("left", channel));
   }
   room = null;
   showMembers();
-  showState("left the room", "open");
+  showState(`left ${channel}`, open ? "open" : "closed");
 }
 
 function connect() {
   clearTimeout(retry);
   socket?.close();
+  answers.clear();
+  welcomed = false;
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const url = `${scheme}//${location.host}/v1/ws`;
   showState("connecting", "");
@@ -99,7 +105,11 @@ function connect() {
 function closed({ code, reason }) {
   socket = null;
   answers.clear();
-  const why = reason === "" ? `code ${code}` : `code ${code}, ${reason}`;
+  let why = reason === "" ? `code ${code}` : `code ${code}, ${reason}`;
+  if (!welcomed) {
+    // A browser does not say more of a refused handshake.
+    why += "; the hub is away, or it refuses the token";
+  }
   note("closed", why, "problem");
   if (room === null || FINAL_CODES.includes(code)) {
     showState(`closed: ${why}`, "closed");
@@ -123,7 +133,7 @@ function enter() {
     room.position = answer.position;
     const resumed = position === null ? "" : answer.recovered ? ", nothing missed" : `, not resumed: ${answer.reason}`;
     note("joined", `${channel} at ${answer.position}${resumed}`);
-    showState(`in ${channel}`, "open");
+    showState(`joined ${channel}`, "open");
     askForMembers();
   });
 }
@@ -175,6 +185,7 @@ function receive(message) {
   switch (message.op) {
     case "welcome":
       pause = FIRST_PAUSE_MS;
+      welcomed = true;
       note("connected", `as ${message.user ?? "anonymous"}, connection ${message.connection}`);
       if (room !== null) {
         enter();

@@ -18,8 +18,8 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
-/// Only its own files, and connections to where it came from. The icon is an empty `data:` URL, so that no browser asks.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; \
+/// Only its own files, and connections to where it came from.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; frame-ancestors 'none'; form-action 'none'";
 
 /// The routes of the page. `token` is what it starts with.
@@ -34,6 +34,7 @@ pub(crate) fn router(token: String) -> Router {
             "/console.css",
             get(file("text/css; charset=utf-8", include_str!("../console/console.css"))),
         )
+        .route("/console.svg", get(file("image/svg+xml", include_str!("../console/console.svg"))))
         .route("/console/token.json", get(give_token).with_state(token))
         .layer(map_response(hardened))
 }
@@ -91,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_file_comes_with_the_policy() {
-        for path in ["/", "/console.js", "/console.css", "/console/token.json"] {
+        for path in ["/", "/console.js", "/console.css", "/console.svg", "/console/token.json"] {
             let answer = ask(path, "127.0.0.1:1", "localhost:8080").await;
             assert_eq!(answer.status(), StatusCode::OK, "{path}");
             assert!(

@@ -12,9 +12,6 @@ use tracing::{error, info, warn};
 
 /// Time for tasks to notice that they were stopped.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// Exit code when the process was told twice, or a part of it crashed.
-const FAILED: u8 = 1;
-
 /// How the parts of the process learn that it ends. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shutdown {
@@ -39,16 +36,16 @@ impl Shutdown {
         mut signals: Signals,
         draining: &TaskTracker,
         deadline: Duration,
-    ) -> ExitCode {
-        let crashed = tokio::select! {
+    ) -> Ended {
+        let end = tokio::select! {
             name = signals.next() => {
                 info!(signal = name, ?deadline, "draining");
-                false
+                Ended::Drained
             }
-            () = self.drain.cancelled() => true,
-            () = self.stop.cancelled() => true,
+            () = self.drain.cancelled() => Ended::Crashed,
+            () = self.stop.cancelled() => Ended::Crashed,
         };
-        if crashed {
+        if end == Ended::Crashed {
             error!("a part of the process ended that must not; draining");
         }
         self.drain.cancel();
@@ -62,11 +59,31 @@ impl Shutdown {
             }
             name = signals.next() => {
                 warn!(signal = name, "told twice; ending at once");
-                return ExitCode::from(FAILED);
+                return Ended::ToldTwice;
             }
         }
         self.stop.cancel();
-        if crashed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
+        end
+    }
+}
+
+/// How the process ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ended {
+    /// As it was asked to, also where the deadline cut the drain short.
+    Drained,
+    /// A second signal came before the drain was over.
+    ToldTwice,
+    /// A part without which there is no hub ended by itself.
+    Crashed,
+}
+
+impl From<Ended> for ExitCode {
+    fn from(end: Ended) -> Self {
+        match end {
+            Ended::Drained => ExitCode::SUCCESS,
+            Ended::ToldTwice | Ended::Crashed => ExitCode::FAILURE,
+        }
     }
 }
 
@@ -94,5 +111,33 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    const DEADLINE: Duration = Duration::from_secs(45);
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_part_that_must_not_end_is_a_crash() {
+        let (shutdown, tasks) = (Shutdown::default(), TaskTracker::new());
+        let drain = shutdown.drain.clone();
+        tasks.spawn(async move { drop(drain.drop_guard()) });
+        let end = shutdown.run(Signals::take().unwrap(), &tasks, DEADLINE).await;
+        assert_eq!(end, Ended::Crashed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_deadline_it_ends_whatever_tasks_do_and_tells_them_to_stop() {
+        let (shutdown, tasks) = (Shutdown::default(), TaskTracker::new());
+        tasks.spawn(pending::<()>());
+        shutdown.drain.cancel();
+        let (start, stop) = (tokio::time::Instant::now(), shutdown.stop.clone());
+        shutdown.run(Signals::take().unwrap(), &tasks, DEADLINE).await;
+        assert_eq!(start.elapsed(), DEADLINE + LAST_WORDS);
+        assert!(stop.is_cancelled());
     }
 }

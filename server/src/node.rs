@@ -1,7 +1,6 @@
 //! One running hub: its parts put together, started, and stopped again.
 
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{PublicSettings, Settings};
-use crate::lifecycle::{Shutdown, Signals};
+use crate::lifecycle::{Ended, Shutdown, Signals};
 use crate::listener::{Listener, ListenerMetrics, ListenerOptions};
 use crate::ops::{self, Readiness};
 use crate::{console, problem, telemetry};
@@ -164,7 +163,7 @@ impl Node {
     }
 
     /// Runs until a signal and the drain after it have ended, and tells how.
-    pub(crate) async fn run(self, signals: Signals) -> ExitCode {
+    pub(crate) async fn run(self, signals: Signals) -> Ended {
         self.shutdown.run(signals, &self.draining, self.drain_deadline).await
     }
 }

@@ -36,7 +36,7 @@ pub(super) async fn run() -> Result<ExitCode> {
     let signals = Signals::take().context("signals cannot be taken over")?;
     let node = Node::start(settings, Extras { console_token: Some(token.clone()) })?;
     write!(io::stdout(), "{}", greeting(&node.addresses(), &token, &api_key.key))?;
-    Ok(node.run(signals).await)
+    Ok(node.run(signals).await.into())
 }
 
 /// The preset with keys of this start.

@@ -1,16 +1,17 @@
 //! `fanline serve`: a hub with a configuration.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use serde_json::json;
-use tracing::warn;
+use serde::Serialize;
+use tracing::{info, warn};
 
 use crate::cli::ConfigFile;
 use crate::config::Loaded;
 use crate::lifecycle::Signals;
-use crate::node::{Extras, Node};
+use crate::node::{Addresses, Extras, Node};
 use crate::telemetry;
 
 pub(super) async fn run(file: &ConfigFile) -> Result<ExitCode> {
@@ -21,14 +22,18 @@ pub(super) async fn run(file: &ConfigFile) -> Result<ExitCode> {
     }
     let signals = Signals::take().context("signals cannot be taken over")?;
     let node = Node::start(settings, Extras::default())?;
-    let addresses = node.addresses();
-    // For whoever started us and waits: the one line on standard output.
-    let ready = json!({
-        "ready": true,
-        "public": addresses.public.to_string(),
-        "grpc": addresses.grpc.to_string(),
-        "ops": addresses.ops.to_string(),
-    });
+    let Addresses { public, grpc, ops } = node.addresses();
+    info!(%public, %grpc, %ops, "listening");
+    let ready = serde_json::to_string(&Ready { ready: true, public, grpc, ops })?;
     writeln!(io::stdout(), "{ready}")?;
-    Ok(node.run(signals).await)
+    Ok(node.run(signals).await.into())
+}
+
+/// The one line on standard output, for whoever started us and waits: where we listen.
+#[derive(Serialize)]
+struct Ready {
+    ready: bool,
+    public: SocketAddr,
+    grpc: SocketAddr,
+    ops: SocketAddr,
 }

@@ -51,4 +51,6 @@ pub(crate) use root::Config;
 pub(crate) use secret::Secret;
 pub(crate) use settings::Settings;
 pub(crate) use telemetry::{LogFormat, TelemetrySettings};
+#[cfg(test)]
+pub(crate) use tls::Certificate;
 pub(crate) use tokens::ClientKey;

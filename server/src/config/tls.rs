@@ -51,7 +51,10 @@ impl TlsConfig {
             checker.refuse(&path.key("key"), "holds no private key in PEM form");
             return None;
         };
-        let certificate = Certificate { chain, key };
+        if chain.is_empty() {
+            return None;
+        }
+        let certificate = Certificate::new(chain, key);
         // Before a listener asks: only here the complaint can name the key.
         if let Err(error) = certificate.server(None) {
             checker.refuse(&path.key("key"), format!("does not go with 'cert': {error}"));
@@ -62,6 +65,11 @@ impl TlsConfig {
 }
 
 impl Certificate {
+    /// A certificate with the chain that leads to its authority, the server's own first.
+    pub(crate) fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
+        Certificate { chain, key }
+    }
+
     /// TLS for a listener. With `authorities`, every client must show a certificate of theirs.
     ///
     /// # Errors

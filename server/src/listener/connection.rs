@@ -130,6 +130,8 @@ impl Connection {
         let Common { http, header_timeout, metrics, shutdown } = &*self.common;
         let service = ConnectionService::new(requests, self.peer);
         let asked = service.asked();
+        // A child, because every wake looks at the token, which takes its lock.
+        let drain = shutdown.drain.child_token();
         let mut connection = pin!(http.serve_connection_with_upgrades(TokioIo::new(io), service));
 
         let result = tokio::select! {
@@ -138,9 +140,10 @@ impl Connection {
                 metrics.fail(Failure::Silent);
                 // An HTTP/2 client that was only early is told to come back, instead of losing its next request.
                 connection.as_mut().graceful_shutdown();
-                timeout(GOODBYE, connection).await.unwrap_or(Ok(()))
+                drop(timeout(GOODBYE, connection).await);
+                Ok(())
             }
-            () = shutdown.drain.cancelled() => {
+            () = drain.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     result = connection => result,
@@ -150,9 +153,17 @@ impl Connection {
             }
         };
         if let Err(error) = result {
+            // Half a request head: hyper has its own clock for that, set to the same time.
+            if timed_out(&error) && !asked.load(Ordering::Relaxed) {
+                metrics.fail(Failure::Silent);
+            }
             debug!(peer = %self.peer, error, "connection failed");
         }
     }
+}
+
+fn timed_out(error: &BoxError) -> bool {
+    error.downcast_ref().is_some_and(hyper::Error::is_timeout)
 }
 
 /// Ends when the time is over and nothing was asked; else never.

@@ -10,6 +10,8 @@ mod connection;
 mod metrics;
 mod options;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use accept::Listener;
 pub(crate) use metrics::ListenerMetrics;
