@@ -10,7 +10,7 @@ use tonic::Status;
 
 /// An authenticated backend. Travels with its request; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Caller(Arc<Rights>);
+pub(crate) struct Caller(Arc<Rights>);
 
 #[derive(Debug)]
 struct Rights {

@@ -6,11 +6,12 @@
 
 use crate::auth;
 use crate::channels::Channels;
+use crate::count;
 use crate::deadline;
 use crate::health::NodeHealth;
 use crate::keys::ApiKeys;
 use crate::message_size::{ANSWER_BYTES_MAX, request_bytes_max};
-use crate::metrics::{self, GrpcMetrics};
+use crate::metrics::GrpcMetrics;
 use crate::publisher::Publisher;
 use crate::status;
 use crate::subscriber::Subscriber;
@@ -79,7 +80,7 @@ pub fn router(parts: GrpcParts) -> Router {
     with_key
         .merge(without_key)
         .route_layer(from_fn(deadline::keep))
-        .route_layer(from_fn_with_state(metrics, metrics::count))
+        .route_layer(from_fn_with_state(metrics, count::calls))
         .fallback(no_such_service)
 }
 
@@ -106,5 +107,102 @@ async fn no_such_service(request: Request) -> Response {
         Status::unimplemented("no such service").into_http()
     } else {
         StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{ApiKey, KeyHash};
+    use crate::scope::Scope;
+    use crate::testing::GatedHub;
+    use axum::body::Body;
+    use bytes::{BufMut, BytesMut};
+    use fanline_core::pattern::Pattern;
+    use fanline_proto::v1::PublishRequest;
+    use prometheus_client::registry::Registry;
+    use prost::Message;
+    use tonic::Code;
+    use tower::ServiceExt;
+
+    const PUBLISH: &str = "/fanline.v1.Publisher/Publish";
+
+    fn front(gated: &GatedHub, registry: &mut Registry) -> Router {
+        router(GrpcParts {
+            hub: gated.hub.clone(),
+            keys: ApiKeys::new(vec![ApiKey {
+                name: "test".into(),
+                hash: KeyHash::of("fk_test"),
+                scopes: Scope::ALL.to_vec(),
+                channels: vec![Pattern::any()],
+            }]),
+            metrics: GrpcMetrics::register(registry),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    fn call(path: &str) -> http::request::Builder {
+        http::Request::post(path).header(CONTENT_TYPE, "application/grpc")
+    }
+
+    fn publish_one() -> Body {
+        let request =
+            PublishRequest { channel: "a:b".into(), data: "1".into(), ..PublishRequest::default() };
+        // A message on the wire: not compressed, its length, itself.
+        let mut framed = BytesMut::new();
+        framed.put_u8(0);
+        framed.put_u32(u32::try_from(request.encoded_len()).unwrap());
+        request.encode(&mut framed).unwrap();
+        Body::from(framed.freeze())
+    }
+
+    async fn code(front: &Router, request: Request) -> Code {
+        let response = front.clone().oneshot(request).await.unwrap();
+        Status::from_header_map(response.headers()).unwrap().code()
+    }
+
+    #[tokio::test]
+    async fn no_byte_of_a_message_is_read_without_a_key() {
+        let (gated, mut registry) = (GatedHub::start(), Registry::default());
+        let front = front(&gated, &mut registry);
+        // Not a message at all: whoever decoded it would answer something else.
+        let garbage = || Body::from("garbage");
+        let without = call(PUBLISH).body(garbage()).unwrap();
+        assert_eq!(code(&front, without).await, Code::Unauthenticated);
+        let with = call(PUBLISH).header("authorization", "Bearer fk_test");
+        assert_eq!(code(&front, with.body(garbage()).unwrap()).await, Code::Internal);
+        assert!(gated.waiting().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_call_ends_when_its_client_no_longer_waits() {
+        let (gated, mut registry) = (GatedHub::start(), Registry::default());
+        let front = front(&gated, &mut registry);
+        let request = call(PUBLISH)
+            .header("authorization", "Bearer fk_test")
+            .header("grpc-timeout", "20m")
+            .body(publish_one())
+            .unwrap();
+        assert_eq!(code(&front, request).await, Code::DeadlineExceeded);
+        assert_eq!(gated.waiting().len(), 1, "the broker had it: the outcome is unknown");
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_for_something_else_gets_an_answer_it_can_read() {
+        let (gated, mut registry) = (GatedHub::start(), Registry::default());
+        let front = front(&gated, &mut registry);
+        for path in ["/other.Service/Call", "/"] {
+            let request = call(path).body(Body::empty()).unwrap();
+            assert_eq!(code(&front, request).await, Code::Unimplemented, "{path}");
+        }
+        let browser = http::Request::get("/").body(Body::empty()).unwrap();
+        let response = front.clone().oneshot(browser).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert!(!response.headers().contains_key(Status::GRPC_STATUS));
+
+        let unknown =
+            call("/fanline.v1.Subscriber/Other").header("authorization", "Bearer fk_test");
+        let unknown = unknown.body(Body::empty()).unwrap();
+        assert_eq!(code(&front, unknown).await, Code::Unimplemented);
     }
 }

@@ -1,6 +1,6 @@
 //! API keys: what a backend shows, known here only by its hash.
 //!
-//! What a key allows is the [`Caller`] that it stands for; nothing behind the authentication knows of keys.
+//! What a key allows is the `Caller` that it stands for; nothing behind the authentication knows of keys.
 
 use crate::caller::Caller;
 use aws_lc_rs::digest::{SHA256, digest};

@@ -2,17 +2,18 @@
 //!
 //! It authenticates a caller before a message is decoded, authorises each channel, converts messages to the words of
 //! the core and back, and leaves everything else to the [`Hub`](fanline_core::Hub). It has no listener: [`router`]
-//! gives an [`axum::Router`] that the server puts behind its own accept loop. Read [`front`] first.
+//! gives an [`axum::Router`] that the server puts behind its own accept loop. Read `front.rs` first.
 
 // The front and what surrounds every call.
-pub mod front;
+mod front;
 
 mod auth;
-pub mod caller;
+mod caller;
+mod count;
 mod deadline;
 pub mod keys;
-pub mod metrics;
-pub mod scope;
+mod metrics;
+mod scope;
 
 // The words of the wire.
 mod convert;
@@ -27,6 +28,10 @@ mod publisher;
 mod subscribe_codec;
 mod subscribe_stream;
 mod subscriber;
+mod unanswered;
 
 pub use front::{GrpcParts, router};
 pub use metrics::GrpcMetrics;
+
+#[cfg(test)]
+mod testing;

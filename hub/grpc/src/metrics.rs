@@ -1,21 +1,12 @@
 //! The counters of the gRPC front. All series start at zero; labels are closed enums.
 
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
-use bytes::Bytes;
-use http::HeaderMap;
-use http_body::{Frame, SizeHint};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use std::fmt::{self, Write};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use tonic::{Code, Status};
+use tonic::Code;
 
 /// The counters of the gRPC front. Clones share them.
 #[derive(Clone, Debug)]
@@ -34,7 +25,7 @@ struct RequestLabel {
 
 /// A method as a label.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Method {
+pub(crate) enum Method {
     Publish,
     Broadcast,
     PublishStream,
@@ -74,81 +65,11 @@ impl GrpcMetrics {
         metrics
     }
 
-    fn ended(&self, method: Method, code: Code) {
+    /// Counts a call that ended.
+    pub(crate) fn ended(&self, method: Method, code: Code) {
         let code = CodeLabel(code);
         self.requests.get_or_create(&RequestLabel { method, code }).inc();
     }
-}
-
-/// Counts a call when it ends, with the status that its client sees.
-pub(crate) async fn count(
-    State(metrics): State<GrpcMetrics>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut running = Running { method: Method::of(request.uri().path()), metrics: Some(metrics) };
-    let response = next.run(request).await;
-    if let Some(code) = code(response.headers()) {
-        // Refused before it began: there are no messages, and the status stands in the head.
-        running.end(code);
-        return response;
-    }
-    response.map(|body| Body::new(CountedBody { body, running }))
-}
-
-/// A call under way. Given up before it ended, it counts as cancelled.
-struct Running {
-    method: Method,
-    metrics: Option<GrpcMetrics>,
-}
-
-impl Running {
-    fn end(&mut self, code: Code) {
-        if let Some(metrics) = self.metrics.take() {
-            metrics.ended(self.method, code);
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.end(Code::Cancelled);
-    }
-}
-
-/// The messages of an answer, whose trailers tell the status.
-struct CountedBody {
-    body: Body,
-    running: Running,
-}
-
-impl http_body::Body for CountedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
-        if let Some(code) = trailers.and_then(code) {
-            self.running.end(code);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-fn code(headers: &HeaderMap) -> Option<Code> {
-    headers.get(Status::GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
 }
 
 impl Method {
@@ -166,7 +87,8 @@ impl Method {
         Method::Unknown,
     ];
 
-    fn of(path: &str) -> Self {
+    /// The method that a path calls.
+    pub(crate) fn of(path: &str) -> Self {
         let path = path.strip_prefix('/').unwrap_or(path);
         if let Some(own) = path.strip_prefix("fanline.v1.") {
             return Method::ALL

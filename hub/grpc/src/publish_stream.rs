@@ -1,38 +1,22 @@
-//! `PublishStream`: many publishes over one stream, pipelined, with back-pressure, each channel in order.
+//! `PublishStream`: many publishes over one stream, pipelined, with back-pressure.
 //!
 //! The stream of answers drives the stream of requests: there is no task, channel or queue between them. It reads only
-//! while little enough is unanswered, so a broker that falls behind stops the reading, and HTTP/2 flow control then
-//! stops the client.
-//!
-//! **Order.** A publish takes its place in its channel at some moment between the first poll of its future and the
-//! end. Mostly both are one, and the next request finds nothing in flight. Otherwise what follows in the same channel
-//! waits in line until the outcome is known, while other channels go on. So nothing is assumed of a broker but that it
-//! answers.
+//! while little enough is [unanswered](crate::unanswered), so a broker that falls behind stops the reading, and HTTP/2
+//! flow control then stops the client. What has arrived is read as a batch before it is answered as a batch.
 
 use crate::caller::Caller;
-use crate::convert;
 use crate::message_size::request_bytes_max;
 use crate::publisher;
 use crate::status;
-use fanline_core::broker::Published;
-use fanline_core::publish::Draft;
-use fanline_core::{ChannelName, Hub, Reason, Refusal};
+use crate::unanswered::Unanswered;
+use fanline_core::Hub;
 use fanline_proto::v1::{PublishRequest, PublishResponse};
-use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
-use std::collections::{HashMap, VecDeque};
-use std::future::Future;
+use futures_util::stream::{Stream, StreamExt};
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
-
-/// Requests of one stream that are read and not yet answered: enough to keep a broker busy for a round trip (64 in
-/// 200 microseconds are 320,000 a second), and a bound on what one client can hold here.
-const UNANSWERED: usize = 64;
-/// Data of those that the broker has. The last of them may go over it; 64 of 1 MiB would be too much to hold.
-const UNANSWERED_BYTES: usize = 4 * 1024 * 1024;
 
 /// The answers of one stream.
 pub(crate) struct PublishStream<R> {
@@ -41,14 +25,7 @@ pub(crate) struct PublishStream<R> {
     requests: R,
     input: Input,
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Publishes without an outcome, at most one of a channel.
-    in_flight: FuturesUnordered<BoxFuture<'static, Settled>>,
-    /// The channels of those, each with the line that waits behind it.
-    lines: HashMap<ChannelName, VecDeque<Job>>,
-    /// How many are in flight and in line, and their data.
-    pending: usize,
-    pending_bytes: usize,
-    answers: VecDeque<PublishResponse>,
+    unanswered: Unanswered,
 }
 
 /// Whether more requests may come.
@@ -58,36 +35,18 @@ enum Input {
     Ended(Option<Status>),
 }
 
-/// An event on its way, and the request that it answers.
-struct Job {
-    request_id: String,
-    draft: Draft,
-}
-
-/// A job that has an outcome.
-struct Settled {
-    channel: ChannelName,
-    bytes: usize,
-    request_id: String,
-    outcome: Result<Published, Refusal>,
-}
-
 impl<R> PublishStream<R>
 where
     R: Stream<Item = Result<PublishRequest, Status>> + Unpin,
 {
     pub(crate) fn new(hub: Hub, caller: Caller, requests: R, stop: CancellationToken) -> Self {
         PublishStream {
+            unanswered: Unanswered::new(hub.clone()),
             hub,
             caller,
             requests,
             input: Input::Open,
             stopped: Box::pin(stop.cancelled_owned()),
-            in_flight: FuturesUnordered::new(),
-            lines: HashMap::new(),
-            pending: 0,
-            pending_bytes: 0,
-            answers: VecDeque::new(),
         }
     }
 
@@ -96,11 +55,11 @@ where
         if matches!(self.input, Input::Open) && self.stopped.as_mut().poll(cx).is_ready() {
             self.input = Input::Ended(Some(status::of(&status::draining())));
         }
-        while matches!(self.input, Input::Open) && self.has_room() {
+        while matches!(self.input, Input::Open) && self.unanswered.has_room() {
             match self.requests.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(request))) => self.accept(request, cx),
                 Poll::Ready(Some(Err(status))) => {
-                    self.input = Input::Ended(Some(self.explain(status)))
+                    self.input = Input::Ended(Some(self.explain(status)));
                 }
                 Poll::Ready(None) => self.input = Input::Ended(None),
                 Poll::Pending => return,
@@ -108,88 +67,12 @@ where
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.pending + self.answers.len() < UNANSWERED && self.pending_bytes < UNANSWERED_BYTES
-    }
-
-    /// Publishes what a request asks for, puts it in line, or answers why not.
     fn accept(&mut self, mut request: PublishRequest, cx: &mut Context<'_>) {
         let request_id = mem::take(&mut request.request_id);
-        let draft = match publisher::draft(&self.hub, &self.caller, request) {
-            Ok(draft) => draft,
-            Err(refusal) => return self.answers.push_back(convert::refused(request_id, &refusal)),
-        };
-        self.pending += 1;
-        self.pending_bytes += draft.payload.data().len();
-        let job = Job { request_id, draft };
-        match self.lines.get_mut(&job.draft.channel) {
-            Some(line) => line.push_back(job),
-            None => {
-                let _in_flight_or_answered = self.start(job, cx);
-            }
+        match publisher::draft(&self.hub, &self.caller, request) {
+            Ok(draft) => self.unanswered.publish(request_id, draft, cx),
+            Err(refusal) => self.unanswered.refuse(request_id, &refusal),
         }
-    }
-
-    /// Starts a job. Pending: it stays in flight, and its channel has a line.
-    fn start(&mut self, job: Job, cx: &mut Context<'_>) -> Poll<()> {
-        let channel = job.draft.channel.clone();
-        let mut publish: BoxFuture<'_, _> = Box::pin(job.run(self.hub.clone()));
-        match publish.as_mut().poll(cx) {
-            Poll::Ready(settled) => {
-                self.answer(settled);
-                Poll::Ready(())
-            }
-            Poll::Pending => {
-                self.lines.entry(channel).or_default();
-                self.in_flight.push(publish);
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Takes in the outcomes that have come, and lets those in line go on.
-    fn settle(&mut self, cx: &mut Context<'_>) {
-        while let Poll::Ready(Some(settled)) = self.in_flight.poll_next_unpin(cx) {
-            let channel = settled.channel.clone();
-            match &settled.outcome {
-                Err(refusal) if refusal.reason() == Reason::BrokerUnavailable => {
-                    let refusal = refusal.clone();
-                    self.answer(settled);
-                    self.give_up_line(&channel, &refusal);
-                }
-                Ok(_) | Err(_) => self.answer(settled),
-            }
-            self.advance_line(&channel, cx);
-        }
-    }
-
-    /// Starts those in line until one stays in flight.
-    fn advance_line(&mut self, channel: &ChannelName, cx: &mut Context<'_>) {
-        while let Some(job) = self.lines.get_mut(channel).and_then(VecDeque::pop_front) {
-            if self.start(job, cx).is_pending() {
-                return;
-            }
-        }
-        self.lines.remove(channel);
-    }
-
-    /// Answers those in line like the one before them, whom the broker left without an outcome: each has waited as
-    /// long as a publish may, and would overtake the retry of the one before.
-    fn give_up_line(&mut self, channel: &ChannelName, refusal: &Refusal) {
-        let line = self.lines.get_mut(channel).map(mem::take);
-        for job in line.into_iter().flatten() {
-            self.answer(job.refused(refusal.clone()));
-        }
-    }
-
-    fn answer(&mut self, settled: Settled) {
-        let Settled { channel: _, bytes, request_id, outcome } = settled;
-        self.pending -= 1;
-        self.pending_bytes -= bytes;
-        self.answers.push_back(match outcome {
-            Ok(published) => convert::published(request_id, published),
-            Err(refusal) => convert::refused(request_id, &refusal),
-        });
     }
 
     /// Our own words for a request that could not be read. The stream ends with it: where the next one begins is lost.
@@ -210,43 +93,198 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        if this.answers.is_empty() {
-            this.settle(cx);
-            this.read(cx);
-            // What was just started must be polled where it now is, to wake us from there.
-            this.settle(cx);
+        if let Some(answer) = this.unanswered.next_answer() {
+            return Poll::Ready(Some(Ok(answer)));
         }
-        if let Some(answer) = this.answers.pop_front() {
+        this.unanswered.settle(cx);
+        this.read(cx);
+        // Once more: what was only started now must be polled in its new place, to wake us from there.
+        this.unanswered.settle(cx);
+        if let Some(answer) = this.unanswered.next_answer() {
             return Poll::Ready(Some(Ok(answer)));
         }
         match &mut this.input {
-            Input::Ended(status) if this.pending == 0 => Poll::Ready(status.take().map(Err)),
+            Input::Ended(status) if this.unanswered.is_settled() => {
+                Poll::Ready(status.take().map(Err))
+            }
             Input::Ended(_) | Input::Open => Poll::Pending,
         }
     }
 }
 
-impl Job {
-    fn bytes(&self) -> usize {
-        self.draft.payload.data().len()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{GatedHub, anybody};
+    use crate::unanswered;
+    use fanline_core::catchup::Start;
+    use fanline_core::history::HistoryRequest;
+    use fanline_core::testing::TestHub;
+    use futures_util::{poll, stream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tonic::Code;
+
+    fn request(channel: &str, data: &str) -> Result<PublishRequest, Status> {
+        Ok(PublishRequest {
+            channel: channel.into(),
+            data: data.to_owned().into(),
+            request_id: data.into(),
+            ..PublishRequest::default()
+        })
     }
 
-    async fn run(self, hub: Hub) -> Settled {
-        let (channel, bytes) = (self.draft.channel.clone(), self.bytes());
-        Settled {
-            channel,
-            bytes,
-            outcome: hub.publish(self.draft).await,
-            request_id: self.request_id,
-        }
+    fn open<R>(hub: &Hub, requests: R) -> PublishStream<R>
+    where
+        R: Stream<Item = Result<PublishRequest, Status>> + Unpin,
+    {
+        PublishStream::new(hub.clone(), anybody(), requests, CancellationToken::new())
     }
 
-    fn refused(self, refusal: Refusal) -> Settled {
-        Settled {
-            bytes: self.bytes(),
-            channel: self.draft.channel,
-            request_id: self.request_id,
-            outcome: Err(refusal),
+    /// What is answered now, each by its request id, until nothing more is.
+    async fn answered<R>(stream: &mut PublishStream<R>) -> Vec<String>
+    where
+        R: Stream<Item = Result<PublishRequest, Status>> + Unpin,
+    {
+        let mut answers = Vec::new();
+        while let Poll::Ready(Some(answer)) = poll!(stream.next()) {
+            let answer = answer.unwrap();
+            let code = answer.error.map(|error| Code::from_i32(error.code));
+            answers.push(match code {
+                None => answer.request_id,
+                Some(code) => format!("{}: {code:?}", answer.request_id),
+            });
         }
+        answers
+    }
+
+    async fn history(hub: &Hub, channel: &str) -> Vec<String> {
+        let request =
+            HistoryRequest { start: Start::Earliest, limit: 0, bytes: 1 << 20, reverse: false };
+        let page = hub.history(&channel.parse().unwrap(), request).await.unwrap();
+        let text = |data: &[u8]| String::from_utf8(data.to_vec()).unwrap();
+        page.events.iter().map(|event| text(event.body.payload.data())).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_channel_keeps_its_order_and_holds_up_no_other() {
+        let gated = GatedHub::start();
+        let requests = [("a:x", "1"), ("a:x", "2"), ("a:y", "3"), ("a:x", "4")];
+        let requests = requests.map(|(channel, data)| request(channel, data));
+        let mut stream = open(&gated.hub, stream::iter(requests));
+        assert!(answered(&mut stream).await.is_empty());
+        assert_eq!(gated.waiting(), ["1", "3"]);
+        gated.let_go("3");
+        assert_eq!(answered(&mut stream).await, ["3"]);
+        gated.let_go("1");
+        assert_eq!(answered(&mut stream).await, ["1"]);
+        assert_eq!(gated.waiting(), ["2"]);
+        gated.let_go("2");
+        assert_eq!(answered(&mut stream).await, ["2"]);
+        gated.let_go("4");
+        assert_eq!(answered(&mut stream).await, ["4"]);
+        assert!(matches!(poll!(stream.next()), Poll::Ready(None)));
+        assert_eq!(history(&gated.hub, "a:x").await, ["1", "2", "4"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_reads_no_further_than_its_bound() {
+        let gated = GatedHub::start();
+        let read = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&read);
+        let requests = stream::iter(0..).map(move |number| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            request(&format!("a:{}", number % 50), &number.to_string())
+        });
+        let mut stream = open(&gated.hub, requests);
+        assert!(answered(&mut stream).await.is_empty());
+        assert_eq!(read.load(Ordering::Relaxed), unanswered::REQUESTS);
+        assert_eq!(gated.waiting().len(), 50, "the rest is in line");
+        gated.let_go("7");
+        assert_eq!(answered(&mut stream).await, ["7"]);
+        assert_eq!(read.load(Ordering::Relaxed), unanswered::REQUESTS + 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_events_fill_the_bound_sooner() {
+        const EVENTS: usize = 5;
+        let gated = GatedHub::start();
+        let read = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&read);
+        // Just over a fifth of the bound each, as digits: a JSON number.
+        let data = "7".repeat(unanswered::BYTES / EVENTS + 1);
+        let requests = stream::iter(0..).map(move |number| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            request(&format!("a:{number}"), &data)
+        });
+        let mut stream = open(&gated.hub, requests);
+        assert!(answered(&mut stream).await.is_empty());
+        assert_eq!(read.load(Ordering::Relaxed), EVENTS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_behind_an_unknown_outcome_is_not_published() {
+        let gated = GatedHub::start();
+        let requests = [("a:x", "1"), ("a:x", "2"), ("a:x", "3"), ("a:y", "4")];
+        let requests = requests.map(|(channel, data)| request(channel, data));
+        let mut stream = open(&gated.hub, stream::iter(requests));
+        assert!(answered(&mut stream).await.is_empty());
+        gated.fail("1");
+        assert_eq!(
+            answered(&mut stream).await,
+            ["1: Unavailable", "2: Unavailable", "3: Unavailable"]
+        );
+        gated.let_go("4");
+        assert_eq!(answered(&mut stream).await, ["4"]);
+        assert!(history(&gated.hub, "a:x").await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_request_is_answered_and_the_stream_goes_on() {
+        let hub = TestHub::start();
+        let requests = stream::iter([
+            request("a:x", "1"),
+            request("nowhere:x", "2"),
+            request("a x", "3"),
+            request("a:x", "{"),
+            request("a:x", "5"),
+        ]);
+        let mut stream = open(&hub, requests);
+        assert_eq!(
+            answered(&mut stream).await,
+            ["1", "2: NotFound", "3: InvalidArgument", "{: InvalidArgument", "5"]
+        );
+        assert_eq!(history(&hub, "a:x").await, ["1", "5"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_answers_what_was_read_and_ends_the_stream() {
+        let gated = GatedHub::start();
+        let stop = CancellationToken::new();
+        let requests = stream::iter([request("a:x", "1"), request("a:x", "2")]);
+        let requests = requests.chain(stream::pending());
+        let mut stream = PublishStream::new(gated.hub.clone(), anybody(), requests, stop.clone());
+        assert!(answered(&mut stream).await.is_empty());
+        stop.cancel();
+        assert!(answered(&mut stream).await.is_empty(), "two answers are owed");
+        gated.let_go("1");
+        assert_eq!(answered(&mut stream).await, ["1"]);
+        gated.let_go("2");
+        assert_eq!(stream.next().await.unwrap().unwrap().request_id, "2");
+        let end = stream.next().await.unwrap().unwrap_err();
+        assert_eq!(end.code(), Code::Unavailable);
+        assert!(stream.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_cannot_be_read_ends_the_stream_after_the_answers_to_the_others() {
+        let hub = TestHub::start();
+        let broken = Err(Status::out_of_range("decoded message length too large"));
+        let requests = stream::iter([request("a:x", "1"), broken, request("a:x", "2")]);
+        let mut stream = open(&hub, requests);
+        assert_eq!(stream.next().await.unwrap().unwrap().request_id, "1");
+        let end = stream.next().await.unwrap().unwrap_err();
+        assert_eq!(end.code(), Code::InvalidArgument, "as every event that is too large");
+        assert!(stream.next().await.is_none());
     }
 }

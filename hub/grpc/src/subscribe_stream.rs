@@ -12,7 +12,6 @@ use fanline_proto::v1::subscribe_response::Item;
 use futures_util::stream::Stream;
 use prometheus_client::metrics::gauge::Gauge;
 use std::collections::VecDeque;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -152,5 +151,115 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.gauge.dec_by(self.subscriptions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fanline_core::Limits;
+    use fanline_core::catchup::Start;
+    use fanline_core::event::EventType;
+    use fanline_core::feed::open;
+    use fanline_core::publish::{Draft, Origin};
+    use fanline_core::testing::{TestHub, body};
+    use futures_util::{StreamExt, poll};
+    use prost::Message;
+    use tokio::sync::Semaphore;
+    use tonic::Code;
+
+    async fn follow(hub: &Hub, stop: &CancellationToken, gauge: &Gauge) -> SubscribeStream {
+        let opened = open(hub.clone(), "a:b".parse().unwrap(), Start::Live).await.unwrap();
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        SubscribeStream::new(hub.clone(), vec![opened], stop.clone(), gauge, place)
+    }
+
+    async fn publish(hub: &Hub, numbers: impl IntoIterator<Item = u64>) {
+        for number in numbers {
+            let draft = Draft {
+                channel: "a:b".parse().unwrap(),
+                event_type: EventType::message(),
+                payload: body(number).payload,
+                headers: Vec::new(),
+                origin: Origin::Backend,
+                idempotency_key: None,
+                exclude: Vec::new(),
+                ttl: None,
+            };
+            hub.publish(draft).await.unwrap();
+        }
+    }
+
+    /// What an item says, in short.
+    fn text(item: Outgoing) -> String {
+        let response = match item {
+            Outgoing::Encoded(bytes) => v1::SubscribeResponse::decode(bytes).unwrap(),
+            Outgoing::Own(response) => response,
+        };
+        match response.item.unwrap() {
+            Item::Subscribed(subscribed) => {
+                format!("after {}", subscribed.position.unwrap().offset)
+            }
+            Item::Event(event) => String::from_utf8(event.data.to_vec()).unwrap(),
+            Item::Gap(gap) => {
+                let (from, to) = (gap.from.unwrap().offset, gap.to.unwrap().offset);
+                format!("{} {from}..={to}", gap.reason)
+            }
+        }
+    }
+
+    async fn next(stream: &mut SubscribeStream) -> String {
+        text(stream.next().await.unwrap().unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_streams_send_the_same_bytes() {
+        let (hub, stop, gauge) = (TestHub::start(), CancellationToken::new(), Gauge::default());
+        let mut streams = [follow(&hub, &stop, &gauge).await, follow(&hub, &stop, &gauge).await];
+        publish(&hub, [7]).await;
+        let mut bytes = Vec::new();
+        for stream in &mut streams {
+            assert_eq!(next(stream).await, "after 0");
+            let Outgoing::Encoded(encoded) = stream.next().await.unwrap().unwrap() else {
+                panic!("events are encoded ahead");
+            };
+            bytes.push(encoded);
+        }
+        assert_eq!(bytes[0].as_ptr(), bytes[1].as_ptr());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_holds_little_here_and_is_told_what_it_missed() {
+        let (hub, stop, gauge) = (TestHub::start(), CancellationToken::new(), Gauge::default());
+        let mut stream = follow(&hub, &stop, &gauge).await;
+        assert_eq!(next(&mut stream).await, "after 0");
+        publish(&hub, 1..=100).await;
+        assert_eq!(next(&mut stream).await, "1");
+        assert_eq!(stream.ready.items.len(), READ_AHEAD - 1);
+        // Beyond what the log of the node holds: from here on there is only history, of which 10 are kept.
+        let last = 100 + Limits::default().ring_events as u64 + 1;
+        publish(&hub, 101..=last).await;
+        for number in 2..=READ_AHEAD {
+            assert_eq!(next(&mut stream).await, number.to_string());
+        }
+        assert_eq!(next(&mut stream).await, format!("trimmed {READ_AHEAD}..={}", last - 10));
+        for number in last - 9..=last {
+            assert_eq!(next(&mut stream).await, number.to_string());
+        }
+        assert!(poll!(stream.next()).is_pending());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_ends_the_stream_and_the_gauge_goes_back() {
+        let (hub, stop, gauge) = (TestHub::start(), CancellationToken::new(), Gauge::default());
+        let mut stream = follow(&hub, &stop, &gauge).await;
+        assert_eq!(gauge.get(), 1);
+        assert_eq!(next(&mut stream).await, "after 0");
+        assert!(poll!(stream.next()).is_pending());
+        stop.cancel();
+        assert_eq!(stream.next().await.unwrap().unwrap_err().code(), Code::Unavailable);
+        assert!(stream.next().await.is_none());
+        drop(stream);
+        assert_eq!(gauge.get(), 0);
     }
 }
