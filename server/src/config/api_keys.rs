@@ -12,7 +12,7 @@ section! {
         /// Name of the backend, for logs.
         name: Option<String> = None, like r#""orders""#;
         /// SHA-256 of the whole key: the key itself is not kept here.
-        hash: Option<String> = None, like r#""sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08""#;
+        hash: Option<String> = None, like r#""sha256:0000000000000000000000000000000000000000000000000000000000000000""#;
         /// What it may do: publish, subscribe, presence, history, connections, commands, catalog.
         scopes: Vec<String> = Vec::new(), like r#"["publish", "subscribe"]"#;
         /// Channels in which it may, by patterns; * stands for any run of characters.

@@ -42,9 +42,10 @@ impl Node {
     /// # Errors
     /// The text is not TOML.
     pub(crate) fn from_toml(text: &str, file: &str) -> Result<Self, ConfigError> {
-        let file = Source::File { name: file.into(), text };
+        let name = Arc::from(file);
+        let file = Source::File { name: Arc::clone(&name), text };
         let table = DeTable::parse(text).map_err(|error| file.complain(&error))?;
-        Ok(file.table(table.get_ref(), None))
+        Ok(file.table(table.get_ref(), Some(Origin::Missing { name })))
     }
 
     /// Reads one TOML value out of an environment variable.

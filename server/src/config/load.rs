@@ -27,7 +27,9 @@ impl Loaded {
     /// # Errors
     /// The file cannot be read, or holds something that it should not.
     pub(crate) fn from_file(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = path else { return Self::from_text("", "", Path::new(""), environment()) };
+        let Some(path) = path else {
+            return Self::from_text("", "the environment", Path::new(""), environment());
+        };
         let name = path.display().to_string();
         let text = fs::read_to_string(path).map_err(|error| {
             ConfigError::new(None, format!("{name}: the file cannot be read: {error}"))

@@ -59,18 +59,15 @@ fn section<S: Section>(manual: &mut String, header: &str, usage: Use) {
     line(manual, usage, header);
     for key in S::KEYS {
         let name = key.name.trim_start_matches("r#");
-        match (key.example, defaults.get(name)) {
-            (Some(example), _) => {
-                comment(manual, key.about);
-                line(manual, Use::FillIn, &format!("{name} = {example}"));
-            }
-            (None, Some(default)) if !is_empty_list(default) => {
-                comment(manual, key.about);
-                line(manual, usage, &format!("{name} = {default}"));
-            }
-            // Sections of their own, which follow.
-            (None, _) => {}
-        }
+        let (usage, value) = match (key.example, defaults.get(name)) {
+            (Some(example), _) => (Use::FillIn, example.to_owned()),
+            (None, Some(default)) if !is_empty_list(default) => (usage, default.to_string()),
+            // A section of its own, which follows.
+            (None, _) => continue,
+        };
+        manual.push('\n');
+        comment(manual, key.about);
+        line(manual, usage, &format!("{name} = {value}"));
     }
 }
 

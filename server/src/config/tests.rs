@@ -204,7 +204,10 @@ log = "loud=noise"
 #[test]
 fn nothing_at_all_lacks_an_api_key() {
     let told = load("", &[]).unwrap().settings().unwrap_err().to_string();
-    assert_eq!(told, "'api_keys' is missing: no backend could call; `fanline key` makes the first");
+    assert_eq!(
+        told,
+        "fanline.toml: 'api_keys' is missing: no backend could call; `fanline key` makes the first"
+    );
 }
 
 #[test]

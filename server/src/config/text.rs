@@ -41,8 +41,19 @@ impl Written for DurationText {
 }
 
 impl fmt::Display for DurationText {
+    /// In the largest unit that leaves no rest, up to hours: `24h`, `90s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        const HOUR: u128 = 60 * MINUTE;
+        const MINUTE: u128 = 60 * SECOND;
+        const SECOND: u128 = 1000;
+        let millis = self.0.as_millis();
+        let fits = [("h", HOUR), ("m", MINUTE), ("s", SECOND)]
+            .into_iter()
+            .find(|(_, factor)| millis >= *factor && millis.is_multiple_of(*factor));
+        match fits {
+            Some((unit, factor)) => write!(f, "{}{unit}", millis / factor),
+            None => write!(f, "{millis}ms"),
+        }
     }
 }
 
@@ -168,13 +179,11 @@ mod tests {
             let size = SizeText(bytes);
             assert_eq!(SizeText::from_text(&size.to_string()), Some(size), "{size}");
         }
-        for seconds in [0, 1, 90, 3600, 86_400] {
-            let duration = DurationText::seconds(seconds);
-            assert_eq!(
-                DurationText::from_text(&duration.to_string()),
-                Some(duration),
-                "{duration}"
-            );
+        for millis in [0, 1, 250, 1000, 90_000, 300_000, 3_600_000, 86_400_000] {
+            let duration = DurationText(Duration::from_millis(millis));
+            assert_eq!(DurationText::from_text(&duration.to_string()), Some(duration));
         }
+        assert_eq!(DurationText::seconds(24 * 3600).to_string(), "24h");
+        assert_eq!(DurationText::seconds(90).to_string(), "90s");
     }
 }
