@@ -1,11 +1,11 @@
 //! Asking the hub: pages of history, channels, numbers.
 
 use crate::broker::{ChannelsQuery, HistoryQuery, HistoryRange};
-use crate::catchup::{Recovery, Resumption, Start, resume};
+use crate::catchup::{LossReason, Recovery, Resumption, Start, resume};
 use crate::channel::ChannelName;
 use crate::event::Event;
 use crate::hub::Hub;
-use crate::{Position, Refusal};
+use crate::{Offset, Position, Refusal};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -58,15 +58,20 @@ impl Hub {
     ) -> Result<History, Refusal> {
         let options = self.options(channel)?;
         let page_max = self.limits().history_page;
-        let limit = if request.limit == 0 {
-            page_max
-        } else {
-            request.limit.min(page_max)
-        };
+        let limit = if request.limit == 0 { page_max } else { request.limit.min(page_max) };
         let state = self.state(channel).await?;
         let Resumption { position, recovery } = resume(request.start, &state, &options.retention);
         let range = match (request.reverse, request.start) {
             (false, _) => HistoryRange::After(position.offset),
+            // A position that was never given away has nothing before it either.
+            (true, _)
+                if matches!(
+                    recovery,
+                    Some(Recovery::Lost(LossReason::Future | LossReason::Invalid))
+                ) =>
+            {
+                HistoryRange::Before(Offset::ZERO)
+            }
             (true, Start::After(asked)) if asked.epoch == state.top.epoch => {
                 HistoryRange::Before(asked.offset)
             }
@@ -74,21 +79,9 @@ impl Hub {
         };
         let page = self
             .broker()
-            .history(
-                channel,
-                HistoryQuery {
-                    range,
-                    limit,
-                    bytes: request.bytes,
-                },
-            )
+            .history(channel, HistoryQuery { range, limit, bytes: request.bytes })
             .await?;
-        Ok(History {
-            events: page.events,
-            top: page.state.top,
-            more: page.more,
-            recovery,
-        })
+        Ok(History { events: page.events, top: page.state.top, more: page.more, recovery })
     }
 
     /// A channel in numbers.
@@ -97,10 +90,7 @@ impl Hub {
     /// An unknown namespace, or a broker that is not available.
     pub async fn stats(&self, channel: &ChannelName) -> Result<Stats, Refusal> {
         let members = self.members(channel).await?;
-        let users: HashSet<_> = members
-            .iter()
-            .filter_map(|member| member.user.as_ref())
-            .collect();
+        let users: HashSet<_> = members.iter().filter_map(|member| member.user.as_ref()).collect();
         Ok(Stats {
             members: members.len(),
             users: users.len(),
@@ -114,5 +104,44 @@ impl Hub {
     /// A broker that is not available.
     pub async fn channels(&self, query: ChannelsQuery) -> Result<Vec<ChannelName>, Refusal> {
         Ok(self.broker().channels(query).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EventType, Payload};
+    use crate::publish::{Draft, Origin};
+    use crate::testing::{TestHub, channel};
+
+    /// The offsets of a backward page of a channel that holds 1 to 5.
+    async fn backward(start: impl FnOnce(Position) -> Start) -> Vec<u64> {
+        let (hub, name) = (TestHub::start(), channel("a:b"));
+        for _ in 0..5 {
+            let draft = Draft {
+                channel: name.clone(),
+                event_type: EventType::message(),
+                payload: Payload::new("text/plain".parse().unwrap(), "x".into()).unwrap(),
+                headers: Vec::new(),
+                origin: Origin::Backend,
+                idempotency_key: None,
+                exclude: Vec::new(),
+                ttl: None,
+            };
+            hub.publish(draft).await.unwrap();
+        }
+        let start = start(hub.state(&name).await.unwrap().top);
+        let request = HistoryRequest { start, limit: 2, bytes: usize::MAX, reverse: true };
+        let page = hub.history(&name, request).await.unwrap();
+        page.events.iter().map(|event| event.position.offset.get()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn backward_pages_begin_before_the_position_or_at_the_newest() {
+        assert_eq!(backward(|_| Start::Earliest).await, [5, 4]);
+        assert_eq!(backward(|top| Start::After(top.at(Offset::new(4)))).await, [3, 2]);
+        assert_eq!(backward(|top| Start::After(top.at(Offset::new(1)))).await, [0; 0]);
+        assert_eq!(backward(|top| Start::After(top.at(Offset::new(9)))).await, [0; 0]);
+        assert_eq!(backward(|_| Start::Invalid).await, [0; 0]);
     }
 }

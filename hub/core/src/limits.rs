@@ -17,7 +17,7 @@ pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
 pub const CONTENT_TYPE_BYTES: usize = 128;
 /// Most connections that one event can be kept from.
 pub const EXCLUDED_CONNECTIONS: usize = 32;
-/// Most channels of one `Broadcast`, and most selectors of one gRPC `Subscribe`.
+/// Most channels of one `Broadcast`.
 pub const CHANNELS_PER_CALL: usize = 1000;
 /// Most channels of one page of `Channels.List`.
 pub const CHANNELS_PAGE: usize = 1000;
