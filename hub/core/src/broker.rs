@@ -114,21 +114,13 @@ impl HistoryQuery {
     /// Asks for the state alone.
     #[must_use]
     pub fn state() -> Self {
-        HistoryQuery {
-            range: HistoryRange::After(Offset::ZERO),
-            limit: 0,
-            bytes: 0,
-        }
+        HistoryQuery { range: HistoryRange::After(Offset::ZERO), limit: 0, bytes: 0 }
     }
 
     /// Asks for a page after an offset.
     #[must_use]
     pub fn after(offset: Offset, limit: usize, bytes: usize) -> Self {
-        HistoryQuery {
-            range: HistoryRange::After(offset),
-            limit,
-            bytes,
-        }
+        HistoryQuery { range: HistoryRange::After(offset), limit, bytes }
     }
 }
 

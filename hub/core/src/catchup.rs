@@ -116,14 +116,8 @@ pub enum Recovery {
 pub fn resume(start: Start, state: &ChannelState, retention: &Retention) -> Resumption {
     let top = state.top;
     let before_oldest = top.at(state.oldest.previous());
-    let plain = |position| Resumption {
-        position,
-        recovery: None,
-    };
-    let lost = |position, reason| Resumption {
-        position,
-        recovery: Some(Recovery::Lost(reason)),
-    };
+    let plain = |position| Resumption { position, recovery: None };
+    let lost = |position, reason| Resumption { position, recovery: Some(Recovery::Lost(reason)) };
     match start {
         Start::Live => plain(top),
         Start::Earliest => plain(before_oldest),
@@ -136,10 +130,9 @@ pub fn resume(start: Start, state: &ChannelState, retention: &Retention) -> Resu
             lost(before_oldest, LossReason::EpochChanged)
         }
         Start::After(position) if position.offset > top.offset => lost(top, LossReason::Future),
-        Start::After(position) if position.offset >= before_oldest.offset => Resumption {
-            position,
-            recovery: Some(Recovery::Recovered),
-        },
+        Start::After(position) if position.offset >= before_oldest.offset => {
+            Resumption { position, recovery: Some(Recovery::Recovered) }
+        }
         Start::After(_) => lost(before_oldest, why_gone(state, retention)),
     }
 }
@@ -194,11 +187,7 @@ pub fn step_over(
 ) -> Progress {
     let state = &page.state;
     let gap_to = |cursor: &mut Position, to: Position, reason, hand_on: &mut dyn FnMut(Step)| {
-        hand_on(Step::Gap(Gap {
-            from: *cursor,
-            to,
-            reason,
-        }));
+        hand_on(Step::Gap(Gap { from: *cursor, to, reason }));
         *cursor = to;
     };
     if cursor.epoch != state.top.epoch {
@@ -206,18 +195,9 @@ pub fn step_over(
             LagPolicy::Gap => state.oldest.previous(),
             LagPolicy::Latest => state.oldest.max(state.top.offset).previous(),
         };
-        gap_to(
-            cursor,
-            state.top.at(to),
-            LossReason::EpochChanged,
-            &mut hand_on,
-        );
+        gap_to(cursor, state.top.at(to), LossReason::EpochChanged, &mut hand_on);
         // The page was read after an offset of another epoch: it says nothing about this one.
-        return if cursor.offset < state.top.offset {
-            Progress::More
-        } else {
-            Progress::CaughtUp
-        };
+        return if cursor.offset < state.top.offset { Progress::More } else { Progress::CaughtUp };
     }
     if cursor.offset > state.top.offset && !page.more {
         // No broker that keeps its promises comes here. A named loss is better than a cursor that waits for ever.
@@ -246,12 +226,7 @@ pub fn step_over(
             } else {
                 LossReason::Expired
             };
-            gap_to(
-                cursor,
-                state.top.at(offset.previous()),
-                reason,
-                &mut hand_on,
-            );
+            gap_to(cursor, state.top.at(offset.previous()), reason, &mut hand_on);
         }
         hand_on(Step::Event(Arc::clone(event)));
         cursor.offset = offset;
@@ -261,12 +236,7 @@ pub fn step_over(
     }
     if cursor.offset < state.top.offset {
         // The page was the last one and does not reach the top: nothing of the rest is kept.
-        gap_to(
-            cursor,
-            state.top,
-            why_gone(state, rules.retention),
-            &mut hand_on,
-        );
+        gap_to(cursor, state.top, why_gone(state, rules.retention), &mut hand_on);
     }
     Progress::CaughtUp
 }
@@ -277,11 +247,8 @@ mod tests {
     use crate::testing::{epoch, event};
     use std::time::Duration;
 
-    const KEEPS_4: Retention = Retention {
-        size: 4,
-        ttl: Duration::from_secs(60),
-        epoch_ttl: Duration::from_secs(60),
-    };
+    const KEEPS_4: Retention =
+        Retention { size: 4, ttl: Duration::from_secs(60), epoch_ttl: Duration::from_secs(60) };
     const KEEPS_NONE: Retention = Retention { size: 0, ..KEEPS_4 };
 
     fn at(epoch_name: &str, offset: u64) -> Position {
@@ -289,22 +256,12 @@ mod tests {
     }
 
     fn state(oldest: u64, top: u64) -> ChannelState {
-        ChannelState {
-            top: at("e", top),
-            oldest: Offset::new(oldest),
-        }
+        ChannelState { top: at("e", top), oldest: Offset::new(oldest) }
     }
 
     fn page(oldest: u64, top: u64, events: &[u64]) -> HistoryPage {
-        let events: Vec<_> = events
-            .iter()
-            .map(|&offset| event("a:b", at("e", offset)))
-            .collect();
-        HistoryPage {
-            state: state(oldest, top),
-            events,
-            more: false,
-        }
+        let events: Vec<_> = events.iter().map(|&offset| event("a:b", at("e", offset))).collect();
+        HistoryPage { state: state(oldest, top), events, more: false }
     }
 
     /// Steps over a page and writes down what was met: `5` for an event, `3..4 trimmed` for a loss.
@@ -314,25 +271,14 @@ mod tests {
         lag: LagPolicy,
     ) -> (Vec<String>, Position, Progress) {
         let (mut cursor, mut met) = (from, Vec::new());
-        let progress = step_over(
-            &mut cursor,
-            page,
-            Rules {
-                retention: &KEEPS_4,
-                lag,
-            },
-            |step| {
-                met.push(match step {
-                    Step::Event(event) => event.position.offset.to_string(),
-                    Step::Gap(gap) => format!(
-                        "{}..{} {}",
-                        gap.from.offset.next(),
-                        gap.to.offset,
-                        gap.reason.as_str()
-                    ),
-                });
-            },
-        );
+        let progress = step_over(&mut cursor, page, Rules { retention: &KEEPS_4, lag }, |step| {
+            met.push(match step {
+                Step::Event(event) => event.position.offset.to_string(),
+                Step::Gap(gap) => {
+                    format!("{}..{} {}", gap.from.offset.next(), gap.to.offset, gap.reason.as_str())
+                }
+            });
+        });
         (met, cursor, progress)
     }
 
@@ -346,48 +292,12 @@ mod tests {
             (Start::Last(2), state(7, 10), &KEEPS_4, 8, None),
             (Start::Last(0), state(7, 10), &KEEPS_4, 10, None),
             (Start::Last(99), state(7, 10), &KEEPS_4, 6, None),
-            (
-                Start::After(at("e", 10)),
-                state(7, 10),
-                &KEEPS_4,
-                10,
-                Some(Recovered),
-            ),
-            (
-                Start::After(at("e", 6)),
-                state(7, 10),
-                &KEEPS_4,
-                6,
-                Some(Recovered),
-            ),
-            (
-                Start::After(at("e", 0)),
-                state(1, 0),
-                &KEEPS_4,
-                0,
-                Some(Recovered),
-            ),
-            (
-                Start::After(at("e", 10)),
-                state(11, 10),
-                &KEEPS_NONE,
-                10,
-                Some(Recovered),
-            ),
-            (
-                Start::After(at("e", 5)),
-                state(7, 10),
-                &KEEPS_4,
-                6,
-                Some(Lost(LossReason::Trimmed)),
-            ),
-            (
-                Start::After(at("e", 5)),
-                state(9, 10),
-                &KEEPS_4,
-                8,
-                Some(Lost(LossReason::Expired)),
-            ),
+            (Start::After(at("e", 10)), state(7, 10), &KEEPS_4, 10, Some(Recovered)),
+            (Start::After(at("e", 6)), state(7, 10), &KEEPS_4, 6, Some(Recovered)),
+            (Start::After(at("e", 0)), state(1, 0), &KEEPS_4, 0, Some(Recovered)),
+            (Start::After(at("e", 10)), state(11, 10), &KEEPS_NONE, 10, Some(Recovered)),
+            (Start::After(at("e", 5)), state(7, 10), &KEEPS_4, 6, Some(Lost(LossReason::Trimmed))),
+            (Start::After(at("e", 5)), state(9, 10), &KEEPS_4, 8, Some(Lost(LossReason::Expired))),
             (
                 Start::After(at("e", 9)),
                 state(11, 10),
@@ -395,13 +305,7 @@ mod tests {
                 10,
                 Some(Lost(LossReason::NoHistory)),
             ),
-            (
-                Start::After(at("e", 11)),
-                state(7, 10),
-                &KEEPS_4,
-                10,
-                Some(Lost(LossReason::Future)),
-            ),
+            (Start::After(at("e", 11)), state(7, 10), &KEEPS_4, 10, Some(Lost(LossReason::Future))),
             (
                 Start::After(at("f", 8)),
                 state(7, 10),
@@ -409,24 +313,11 @@ mod tests {
                 6,
                 Some(Lost(LossReason::EpochChanged)),
             ),
-            (
-                Start::Invalid,
-                state(7, 10),
-                &KEEPS_4,
-                10,
-                Some(Lost(LossReason::Invalid)),
-            ),
+            (Start::Invalid, state(7, 10), &KEEPS_4, 10, Some(Lost(LossReason::Invalid))),
         ];
         for (start, state, retention, offset, recovery) in table {
-            let expected = Resumption {
-                position: at("e", offset),
-                recovery,
-            };
-            assert_eq!(
-                resume(start, &state, retention),
-                expected,
-                "{start:?} at {state:?}"
-            );
+            let expected = Resumption { position: at("e", offset), recovery };
+            assert_eq!(resume(start, &state, retention), expected, "{start:?} at {state:?}");
         }
     }
 
@@ -448,19 +339,10 @@ mod tests {
             ("8 9 10".into(), at("e", 10), Progress::CaughtUp)
         );
         // The cursor moved on while the page was read.
-        assert_eq!(
-            walk(at("e", 9), &page(7, 10, &[8, 9, 10]), LagPolicy::Gap).0,
-            ["10"]
-        );
-        let first_of_two = HistoryPage {
-            more: true,
-            ..page(7, 10, &[8, 9])
-        };
+        assert_eq!(walk(at("e", 9), &page(7, 10, &[8, 9, 10]), LagPolicy::Gap).0, ["10"]);
+        let first_of_two = HistoryPage { more: true, ..page(7, 10, &[8, 9]) };
         let (met, cursor, progress) = walk(at("e", 7), &first_of_two, LagPolicy::Gap);
-        assert_eq!(
-            (met.join(" "), cursor, progress),
-            ("8 9".into(), at("e", 9), Progress::More)
-        );
+        assert_eq!((met.join(" "), cursor, progress), ("8 9".into(), at("e", 9), Progress::More));
     }
 
     #[test]
@@ -474,10 +356,7 @@ mod tests {
             ["8", "9..9 expired", "10"]
         );
         let (met, cursor, _) = walk(at("e", 8), &page(11, 10, &[]), LagPolicy::Gap);
-        assert_eq!(
-            (met.join(" "), cursor),
-            ("9..10 expired".into(), at("e", 10))
-        );
+        assert_eq!((met.join(" "), cursor), ("9..10 expired".into(), at("e", 10)));
     }
 
     #[test]

@@ -25,9 +25,7 @@ impl ChannelName {
     /// The part before the first colon, or [`DEFAULT_NAMESPACE`].
     #[must_use]
     pub fn namespace(&self) -> &str {
-        self.0
-            .split_once(':')
-            .map_or(DEFAULT_NAMESPACE, |(namespace, _)| namespace)
+        self.0.split_once(':').map_or(DEFAULT_NAMESPACE, |(namespace, _)| namespace)
     }
 
     /// Whether the name admits `user`: a channel `x#u1,u2` is limited to the users listed after the `#`.
@@ -101,19 +99,9 @@ mod tests {
 
     #[test]
     fn a_name_outside_the_rules_is_refused_with_its_fault() {
-        for name in [
-            "",
-            "a b",
-            "a\"",
-            "a\\",
-            "a*",
-            "{a}",
-            "a,b",
-            "ä",
-            "a\n",
-            "a\u{7f}",
-            &"a".repeat(256),
-        ] {
+        for name in
+            ["", "a b", "a\"", "a\\", "a*", "{a}", "a,b", "ä", "a\n", "a\u{7f}", &"a".repeat(256)]
+        {
             let refusal = name.parse::<ChannelName>().unwrap_err();
             assert_eq!(refusal.reason(), Reason::InvalidChannel, "{name:?}");
             assert_eq!(refusal.field(), Some("channel"));

@@ -64,10 +64,7 @@ where
 async fn offsets_count_from_one_in_one_epoch_per_channel(subject: Subject) {
     let first = subject.publish("a:1").await;
     assert_eq!(first.position.offset, Offset::new(1));
-    assert_eq!(
-        subject.publish("a:1").await.position,
-        first.position.at(Offset::new(2))
-    );
+    assert_eq!(subject.publish("a:1").await.position, first.position.at(Offset::new(2)));
     let other = subject.publish("a:2").await;
     assert_eq!(other.position.offset, Offset::new(1));
     assert_ne!(other.position.epoch, first.position.epoch);
@@ -75,10 +72,8 @@ async fn offsets_count_from_one_in_one_epoch_per_channel(subject: Subject) {
 
 async fn concurrent_publishers_share_offsets_without_holes_or_twins(subject: Subject) {
     let published = join_all((0..100).map(|_| subject.publish("a:1"))).await;
-    let mut offsets: Vec<_> = published
-        .iter()
-        .map(|published| published.position.offset.get())
-        .collect();
+    let mut offsets: Vec<_> =
+        published.iter().map(|published| published.position.offset.get()).collect();
     offsets.sort_unstable();
     assert_eq!(offsets, (1..=100).collect::<Vec<_>>());
 }
@@ -92,73 +87,35 @@ async fn the_same_key_gets_the_first_answer_within_its_window(subject: Subject) 
     };
     let first = subject.put(keyed("a:1")).await;
     subject.publish("a:1").await;
-    assert_eq!(
-        subject.put(keyed("a:1")).await,
-        Published {
-            duplicate: true,
-            ..first
-        }
-    );
-    assert!(
-        !subject.put(keyed("a:2")).await.duplicate,
-        "a key counts in its own channel"
-    );
+    assert_eq!(subject.put(keyed("a:1")).await, Published { duplicate: true, ..first });
+    assert!(!subject.put(keyed("a:2")).await.duplicate, "a key counts in its own channel");
     (subject.pass)(window).await;
     let later = subject.put(keyed("a:1")).await;
-    assert_eq!(
-        (later.duplicate, later.position.offset),
-        (false, Offset::new(3))
-    );
+    assert_eq!((later.duplicate, later.position.offset), (false, Offset::new(3)));
 }
 
 async fn racing_publishes_with_one_key_publish_once(subject: Subject) {
-    let keyed = || Publication {
-        idempotency_key: Some("k".into()),
-        ..publication("a:1")
-    };
+    let keyed = || Publication { idempotency_key: Some("k".into()), ..publication("a:1") };
     let published = join_all((0..20).map(|_| subject.put(keyed()))).await;
-    assert_eq!(
-        published
-            .iter()
-            .filter(|published| !published.duplicate)
-            .count(),
-        1
-    );
+    assert_eq!(published.iter().filter(|published| !published.duplicate).count(), 1);
     assert!(
-        published
-            .iter()
-            .all(|published| published.position == published_first(published.position))
+        published.iter().all(|published| published.position == published_first(published.position))
     );
     assert_eq!(subject.offsets("a:1").await, [1]);
 }
 
 async fn history_keeps_the_newest_up_to_its_size(subject: Subject) {
     subject.publish_many("a:1", 25).await;
-    let page = subject
-        .page("a:1", HistoryRange::After(Offset::ZERO), 100)
-        .await;
+    let page = subject.page("a:1", HistoryRange::After(Offset::ZERO), 100).await;
     assert_eq!(numbers(&page.events), (16..=25).collect::<Vec<_>>());
-    assert_eq!(
-        (page.state.oldest, page.state.top.offset),
-        (Offset::new(16), Offset::new(25))
-    );
+    assert_eq!((page.state.oldest, page.state.top.offset), (Offset::new(16), Offset::new(25)));
 }
 
 async fn history_lets_go_of_what_is_too_old(subject: Subject) {
-    let short = Retention {
-        ttl: Duration::from_secs(3),
-        ..KEEPS_10
-    };
-    let published = subject
-        .put(Publication {
-            retention: short,
-            ..publication("a:1")
-        })
-        .await;
+    let short = Retention { ttl: Duration::from_secs(3), ..KEEPS_10 };
+    let published = subject.put(Publication { retention: short, ..publication("a:1") }).await;
     (subject.pass)(short.ttl).await;
-    let page = subject
-        .page("a:1", HistoryRange::After(Offset::ZERO), 100)
-        .await;
+    let page = subject.page("a:1", HistoryRange::After(Offset::ZERO), 100).await;
     assert_eq!((page.events.len(), page.state.top), (0, published.position));
     assert_eq!(page.state.oldest, published.position.offset.next());
     assert_eq!(
@@ -171,38 +128,20 @@ async fn history_lets_go_of_what_is_too_old(subject: Subject) {
 async fn an_event_with_its_own_time_to_live_leaves_sooner(subject: Subject) {
     let ttl = Duration::from_secs(3);
     subject.publish("a:1").await;
-    subject
-        .put(Publication {
-            ttl: Some(ttl),
-            ..publication("a:1")
-        })
-        .await;
+    subject.put(Publication { ttl: Some(ttl), ..publication("a:1") }).await;
     subject.publish("a:1").await;
     (subject.pass)(ttl).await;
     assert_eq!(subject.offsets("a:1").await, [1, 3]);
 }
 
 async fn a_channel_without_history_still_counts(subject: Subject) {
-    let none = Retention {
-        size: 0,
-        ..KEEPS_10
-    };
+    let none = Retention { size: 0, ..KEEPS_10 };
     for offset in 1..=2 {
-        let published = subject
-            .put(Publication {
-                retention: none,
-                ..publication("a:1")
-            })
-            .await;
+        let published = subject.put(Publication { retention: none, ..publication("a:1") }).await;
         assert_eq!(published.position.offset, Offset::new(offset));
     }
-    let page = subject
-        .page("a:1", HistoryRange::After(Offset::ZERO), 100)
-        .await;
-    assert_eq!(
-        (page.events.len(), page.state.top.offset),
-        (0, Offset::new(2))
-    );
+    let page = subject.page("a:1", HistoryRange::After(Offset::ZERO), 100).await;
+    assert_eq!((page.events.len(), page.state.top.offset), (0, Offset::new(2)));
     assert_eq!(page.state.oldest, Offset::new(3));
 }
 
@@ -210,31 +149,17 @@ async fn pages_go_both_ways_and_say_if_there_is_more(subject: Subject) {
     subject.publish_many("a:1", 10).await;
     let table = [
         (HistoryRange::After(Offset::ZERO), 4, vec![1, 2, 3, 4], true),
-        (
-            HistoryRange::After(Offset::new(4)),
-            6,
-            vec![5, 6, 7, 8, 9, 10],
-            false,
-        ),
+        (HistoryRange::After(Offset::new(4)), 6, vec![5, 6, 7, 8, 9, 10], false),
         (HistoryRange::After(Offset::new(10)), 4, vec![], false),
         (HistoryRange::After(Offset::new(99)), 4, vec![], false),
-        (
-            HistoryRange::Before(Offset::new(11)),
-            3,
-            vec![10, 9, 8],
-            true,
-        ),
+        (HistoryRange::Before(Offset::new(11)), 3, vec![10, 9, 8], true),
         (HistoryRange::Before(Offset::new(3)), 3, vec![2, 1], false),
         (HistoryRange::Before(Offset::new(1)), 3, vec![], false),
         (HistoryRange::After(Offset::ZERO), 0, vec![], true),
     ];
     for (range, limit, expected, more) in table {
         let page = subject.page("a:1", range, limit).await;
-        assert_eq!(
-            (numbers(&page.events), page.more),
-            (expected, more),
-            "{range:?} {limit}"
-        );
+        assert_eq!((numbers(&page.events), page.more), (expected, more), "{range:?} {limit}");
     }
 }
 
@@ -250,14 +175,8 @@ async fn a_page_is_bounded_in_bytes_but_never_empty(subject: Subject) {
 }
 
 async fn an_empty_channel_has_a_position_that_stays(subject: Subject) {
-    let before = subject
-        .page("a:1", HistoryRange::After(Offset::ZERO), 10)
-        .await
-        .state;
-    assert_eq!(
-        (before.top.offset, before.oldest),
-        (Offset::ZERO, Offset::new(1))
-    );
+    let before = subject.page("a:1", HistoryRange::After(Offset::ZERO), 10).await.state;
+    assert_eq!((before.top.offset, before.oldest), (Offset::ZERO, Offset::new(1)));
     let published = subject.publish("a:1").await;
     assert_eq!(
         published.position,
@@ -273,9 +192,7 @@ async fn an_event_survives_the_broker_whole(subject: Subject) {
     sent.body.headers = Box::new([("trace".into(), "1\n2".into())]);
     sent.body.exclude = Box::new([ConnectionId::new(Timestamp::default(), &random)]);
     let published = subject.put(sent.clone()).await;
-    let page = subject
-        .page("a:1", HistoryRange::After(Offset::ZERO), 10)
-        .await;
+    let page = subject.page("a:1", HistoryRange::After(Offset::ZERO), 10).await;
     let event = &page.events[0];
     assert_eq!(
         (event.id, event.position, event.time),
@@ -287,13 +204,7 @@ async fn an_event_survives_the_broker_whole(subject: Subject) {
         event.write_json(&mut out);
         String::from_utf8(out).expect("JSON is UTF-8")
     };
-    let original = Event::new(
-        sent.channel,
-        published.position,
-        sent.id,
-        sent.time,
-        sent.body,
-    );
+    let original = Event::new(sent.channel, published.position, sent.id, sent.time, sent.body);
     assert_eq!(json(event), json(&original));
 }
 
@@ -315,15 +226,9 @@ async fn subscribed_channels_are_noticed_in_order_and_others_not(mut subject: Su
     assert_eq!(numbers(&noticed), [2, 3, 4, 5, 6]);
 
     subject.broker.unsubscribe(&name);
-    subject
-        .broker
-        .subscribe(&name)
-        .await
-        .expect("the order of the calls decides");
+    subject.broker.subscribe(&name).await.expect("the order of the calls decides");
     subject.publish("a:1").await;
-    let Notice::Event(event) = subject.notice().await else {
-        panic!("an event was published")
-    };
+    let Notice::Event(event) = subject.notice().await else { panic!("an event was published") };
     assert_eq!(event.position.offset, Offset::new(7));
 }
 
@@ -342,29 +247,16 @@ async fn members_are_listed_in_the_order_of_joining_and_their_changes_noticed(
     broker.subscribe(&name).await.expect("subscribed");
     broker.enter(&name, ada.clone()).await.expect("entered");
     broker.enter(&name, bob.clone()).await.expect("entered");
-    assert_eq!(
-        broker.members(&name).await.expect("members"),
-        [ada.clone(), bob.clone()]
-    );
+    assert_eq!(broker.members(&name).await.expect("members"), [ada.clone(), bob.clone()]);
     broker.leave(&name, ada.connection).await.expect("left");
-    broker
-        .leave(&name, ada.connection)
-        .await
-        .expect("leaving twice is leaving");
+    broker.leave(&name, ada.connection).await.expect("leaving twice is leaving");
     assert_eq!(broker.members(&name).await.expect("members"), [bob.clone()]);
 
     for (member, joined) in [(ada.clone(), true), (bob, true), (ada, false)] {
         let Notice::Presence(change) = subject.notice().await else {
             panic!("a change of membership")
         };
-        assert_eq!(
-            *change,
-            PresenceChange {
-                channel: name.clone(),
-                member,
-                joined
-            }
-        );
+        assert_eq!(*change, PresenceChange { channel: name.clone(), member, joined });
     }
 }
 
@@ -373,16 +265,10 @@ async fn live_channels_are_listed_by_name_in_pages(subject: Subject) {
         subject.publish(name).await;
     }
     // Being asked for does not make a channel live.
-    subject
-        .page("b:0", HistoryRange::After(Offset::ZERO), 1)
-        .await;
+    subject.page("b:0", HistoryRange::After(Offset::ZERO), 1).await;
     let list = async |after: Option<&str>, limit| {
         let pattern: Pattern = "b:*".parse().expect("a pattern");
-        let query = ChannelsQuery {
-            pattern,
-            after: after.map(channel),
-            limit,
-        };
+        let query = ChannelsQuery { pattern, after: after.map(channel), limit };
         let names = subject.broker.channels(query).await.expect("names");
         names.iter().map(ChannelName::to_string).collect::<Vec<_>>()
     };
@@ -411,31 +297,17 @@ impl Subject {
         range: HistoryRange,
         limit: usize,
     ) -> crate::broker::HistoryPage {
-        let query = HistoryQuery {
-            range,
-            limit,
-            bytes: usize::MAX,
-        };
-        self.broker
-            .history(&channel(name), query)
-            .await
-            .expect("a page")
+        let query = HistoryQuery { range, limit, bytes: usize::MAX };
+        self.broker.history(&channel(name), query).await.expect("a page")
     }
 
     async fn offsets(&self, name: &str) -> Vec<u64> {
-        numbers(
-            &self
-                .page(name, HistoryRange::After(Offset::ZERO), 100)
-                .await
-                .events,
-        )
+        numbers(&self.page(name, HistoryRange::After(Offset::ZERO), 100).await.events)
     }
 
     async fn notice(&mut self) -> Notice {
         let notice = tokio::time::timeout(DEADLINE, self.notices.recv()).await;
-        notice
-            .expect("a notice in time")
-            .expect("the broker is there")
+        notice.expect("a notice in time").expect("the broker is there")
     }
 }
 
@@ -459,8 +331,5 @@ fn published_first(position: Position) -> Position {
 }
 
 fn numbers(events: &[Arc<Event>]) -> Vec<u64> {
-    events
-        .iter()
-        .map(|event| event.position.offset.get())
-        .collect()
+    events.iter().map(|event| event.position.offset.get()).collect()
 }

@@ -71,21 +71,12 @@ impl Event {
         time: Timestamp,
         body: EventBody,
     ) -> Self {
-        Event {
-            channel,
-            position,
-            id,
-            time,
-            body,
-            forms: Default::default(),
-        }
+        Event { channel, position, id, time, body, forms: Default::default() }
     }
 
     /// The event in a wire form: made by `encode` for the first who asks, shared by all others.
     pub fn form(&self, form: WireForm, encode: impl FnOnce(&Event) -> Bytes) -> Bytes {
-        self.forms[form as usize]
-            .get_or_init(|| encode(self))
-            .clone()
+        self.forms[form as usize].get_or_init(|| encode(self)).clone()
     }
 
     /// Whether the publisher kept this event from a connection.
@@ -99,12 +90,8 @@ impl Event {
     pub fn cost(&self) -> usize {
         // The struct itself, its allocations' overhead and the envelope of its JSON.
         const FIXED: usize = 512;
-        let headers: usize = self
-            .body
-            .headers
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
+        let headers: usize =
+            self.body.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         FIXED + 2 * (self.body.payload.data.len() + headers)
     }
 
@@ -121,20 +108,14 @@ impl Event {
                 self.channel, self.position, self.id
             ),
         );
-        put(
-            out,
-            format_args!(r#","type":"{}","time":"{}""#, body.event_type, self.time),
-        );
+        put(out, format_args!(r#","type":"{}","time":"{}""#, body.event_type, self.time));
         if content_type.is_json() {
             out.extend_from_slice(br#","data":"#);
             out.extend_from_slice(data);
         } else {
             out.extend_from_slice(br#","content_type":"#);
             put_string(out, content_type.as_str());
-            put(
-                out,
-                format_args!(r#","data_base64":"{}""#, BASE64.encode(data)),
-            );
+            put(out, format_args!(r#","data_base64":"{}""#, BASE64.encode(data)));
         }
         if let Some(user) = &body.user {
             out.extend_from_slice(br#","user":"#);
@@ -229,9 +210,7 @@ impl FromStr for EventType {
     type Err = Refusal;
 
     fn from_str(name: &str) -> Result<Self, Refusal> {
-        let printable = name
-            .bytes()
-            .all(|b| matches!(b, 0x21..=0x7e) && b != b'"' && b != b'\\');
+        let printable = name.bytes().all(|b| matches!(b, 0x21..=0x7e) && b != b'"' && b != b'\\');
         if name.is_empty() || name.len() > EVENT_TYPE_BYTES || !printable {
             let message = format!(
                 "an event type is 1 to {EVENT_TYPE_BYTES} bytes of printable ASCII without space, `\"` and `\\`"
@@ -294,13 +273,7 @@ mod tests {
     fn event(body: EventBody) -> Event {
         let now = Timestamp::from_millis(1_795_512_600_123);
         let id = EventId::new(now, &Random::seeded(1));
-        Event::new(
-            "chat:lobby".parse().unwrap(),
-            "aB3-7".parse().unwrap(),
-            id,
-            now,
-            body,
-        )
+        Event::new("chat:lobby".parse().unwrap(), "aB3-7".parse().unwrap(), id, now, body)
     }
 
     fn body(data: &'static str) -> EventBody {
@@ -322,9 +295,7 @@ mod tests {
 
     #[test]
     fn json_data_stands_in_the_object_byte_for_byte() {
-        let text = json_of(&event(body(
-            "{ \"n\": 1.0e2,\n\"big\": 123456789012345678901 }",
-        )));
+        let text = json_of(&event(body("{ \"n\": 1.0e2,\n\"big\": 123456789012345678901 }")));
         assert!(
             text.contains(",\"data\":{ \"n\": 1.0e2,\n\"big\": 123456789012345678901 }"),
             "{text}"
@@ -353,16 +324,11 @@ mod tests {
 
     #[test]
     fn other_data_travels_as_base64() {
-        let payload = Payload::new(
-            "application/protobuf".parse().unwrap(),
-            Bytes::from_static(b"\0\x01"),
-        )
-        .unwrap();
-        let parsed: Value = serde_json::from_str(&json_of(&event(EventBody {
-            payload,
-            ..body("null")
-        })))
-        .unwrap();
+        let payload =
+            Payload::new("application/protobuf".parse().unwrap(), Bytes::from_static(b"\0\x01"))
+                .unwrap();
+        let parsed: Value =
+            serde_json::from_str(&json_of(&event(EventBody { payload, ..body("null") }))).unwrap();
         assert_eq!(parsed["content_type"], "application/protobuf");
         assert_eq!(parsed["data_base64"], "AAE=");
         assert!(parsed.get("data").is_none());
@@ -370,15 +336,7 @@ mod tests {
 
     #[test]
     fn data_that_should_be_json_and_is_not_is_refused() {
-        for data in [
-            &b""[..],
-            b"{",
-            b"{}{}",
-            b"nul",
-            b"\"\xff\"",
-            b"{\"a\":1,}",
-            b"01",
-        ] {
+        for data in [&b""[..], b"{", b"{}{}", b"nul", b"\"\xff\"", b"{\"a\":1,}", b"01"] {
             let refusal =
                 Payload::new(ContentType::default(), Bytes::from_static(data)).unwrap_err();
             assert_eq!(refusal.field(), Some("data"), "{data:?}");
@@ -391,20 +349,13 @@ mod tests {
         let first = event.form(WireForm::WebSocket, |_| Bytes::from_static(b"first"));
         let second = event.form(WireForm::WebSocket, |_| unreachable!("already made"));
         assert_eq!(first, second);
-        assert_eq!(
-            event.form(WireForm::Grpc, |_| Bytes::from_static(b"other")),
-            "other"
-        );
+        assert_eq!(event.form(WireForm::Grpc, |_| Bytes::from_static(b"other")), "other");
     }
 
     #[test]
     fn types_and_content_types_outside_their_rules_are_refused() {
         for name in ["", "a b", "a\n", "a\"", &"a".repeat(129)] {
-            assert_eq!(
-                name.parse::<EventType>().unwrap_err().field(),
-                Some("type"),
-                "{name:?}"
-            );
+            assert_eq!(name.parse::<EventType>().unwrap_err().field(), Some("type"), "{name:?}");
         }
         for text in ["json", "a/\n", &"a/".repeat(65)] {
             assert_eq!(

@@ -136,10 +136,7 @@ impl Feed {
             place: None,
             catching_up: false,
         });
-        Joined {
-            position: cursor,
-            recovery: resumption.recovery,
-        }
+        Joined { position: cursor, recovery: resumption.recovery }
     }
 
     /// Ends a subscription. Says whether there was one.
@@ -149,11 +146,7 @@ impl Feed {
         };
         self.subscriptions.remove(slot);
         self.behind.retain(|&behind| behind as usize != slot);
-        if self
-            .reading
-            .as_ref()
-            .is_some_and(|reading| reading.slot as usize == slot)
-        {
+        if self.reading.as_ref().is_some_and(|reading| reading.slot as usize == slot) {
             self.reading = None;
         }
         true
@@ -167,9 +160,7 @@ impl Feed {
 
     /// The channels.
     pub fn channels(&self) -> impl Iterator<Item = &ChannelName> {
-        self.subscriptions
-            .iter()
-            .map(|(_, subscription)| subscription.channel())
+        self.subscriptions.iter().map(|(_, subscription)| subscription.channel())
     }
 
     /// The number of subscriptions.
@@ -231,10 +222,7 @@ impl Feed {
                 .hub
                 .clone()
                 .page_after(subscription.channel().clone(), subscription.cursor.offset);
-            self.reading = Some(Reading {
-                slot,
-                page: Box::pin(page),
-            });
+            self.reading = Some(Reading { slot, page: Box::pin(page) });
         }
         let Some(reading) = &mut self.reading else {
             return Poll::Pending;
@@ -272,15 +260,11 @@ pub async fn open(hub: Hub, channel: ChannelName, start: Start) -> Result<Opened
     let lease = hub.open_log(&channel).await?;
     let log = lease.log();
     let from_log = match start {
-        Start::Live => log.top().map(|position| Resumption {
-            position,
-            recovery: None,
-        }),
+        Start::Live => log.top().map(|position| Resumption { position, recovery: None }),
         // The common reconnect: what was missed is still in the log, and nobody needs to be asked.
-        Start::After(position) if log.place_after(position).is_some() => Some(Resumption {
-            position,
-            recovery: Some(Recovery::Recovered),
-        }),
+        Start::After(position) if log.place_after(position).is_some() => {
+            Some(Resumption { position, recovery: Some(Recovery::Recovered) })
+        }
         Start::After(_) | Start::Earliest | Start::Last(_) | Start::Invalid => None,
     };
     let resumption = match from_log {
@@ -360,10 +344,7 @@ impl Subscription {
         out: &mut impl Outlet,
     ) -> Progress {
         let log = self.lease.log();
-        let rules = Rules {
-            retention: &log.options.retention,
-            lag: log.options.lag,
-        };
+        let rules = Rules { retention: &log.options.retention, lag: log.options.lag };
         step_over(&mut self.cursor, page, rules, |step| match step {
             Step::Event(event) => {
                 if !is_excluded(&event, connection) {
@@ -399,9 +380,7 @@ impl Drop for Subscription {
 
 impl std::fmt::Debug for Reading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reading")
-            .field("slot", &self.slot)
-            .finish_non_exhaustive()
+        f.debug_struct("Reading").field("slot", &self.slot).finish_non_exhaustive()
     }
 }
 

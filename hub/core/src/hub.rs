@@ -65,15 +65,7 @@ impl Hub {
     /// Starts a hub, its tasks on `tasks`, until `stop`.
     #[must_use]
     pub fn start(parts: HubParts, tasks: &TaskTracker, stop: CancellationToken) -> Self {
-        let HubParts {
-            broker,
-            notices,
-            namespaces,
-            limits,
-            clock,
-            random,
-            metrics,
-        } = parts;
+        let HubParts { broker, notices, namespaces, limits, clock, random, metrics } = parts;
         let hub = Hub(Arc::new(Inner {
             broker,
             namespaces: RwLock::new(Arc::new(namespaces)),
@@ -101,21 +93,13 @@ impl Hub {
     /// # Errors
     /// [`UnknownNamespace`](crate::Reason::UnknownNamespace).
     pub fn options(&self, channel: &ChannelName) -> Result<Arc<NamespaceOptions>, Refusal> {
-        let namespaces = self
-            .0
-            .namespaces
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let namespaces = self.0.namespaces.read().unwrap_or_else(PoisonError::into_inner);
         namespaces.options(channel).cloned()
     }
 
     /// Replaces the namespaces: for what is decided from now on. Logs that exist keep their options.
     pub fn replace_namespaces(&self, namespaces: Namespaces) {
-        *self
-            .0
-            .namespaces
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(namespaces);
+        *self.0.namespaces.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(namespaces);
     }
 
     /// The limits.
@@ -154,9 +138,10 @@ impl Hub {
     /// The log of a channel, open: the broker has confirmed that its events come here.
     pub(crate) async fn open_log(&self, channel: &ChannelName) -> Result<Lease, Refusal> {
         let options = self.options(channel)?;
-        let lease = self.0.logs.lease(channel, || {
-            ChannelLog::new(channel.clone(), options, &self.0.limits)
-        });
+        let lease = self
+            .0
+            .logs
+            .lease(channel, || ChannelLog::new(channel.clone(), options, &self.0.limits));
         let log = lease.log();
         // Whoever asks first opens it and the others wait; if that one fails or goes away, the next one tries.
         log.opened.get_or_try_init(|| self.open(log)).await?;
@@ -181,11 +166,7 @@ impl Hub {
     /// # Errors
     /// A broker that is not available.
     pub async fn state(&self, channel: &ChannelName) -> Result<ChannelState, Refusal> {
-        Ok(self
-            .broker()
-            .history(channel, HistoryQuery::state())
-            .await?
-            .state)
+        Ok(self.broker().history(channel, HistoryQuery::state()).await?.state)
     }
 
     /// A page of history for whoever catches up. A broker that is away is asked again until it answers: those who
@@ -210,10 +191,7 @@ impl Hub {
         self.0.tasks.spawn(async move {
             let repair = async {
                 while let Some(top) = log.top() {
-                    let page = hub
-                        .clone()
-                        .page_after(log.channel.clone(), top.offset)
-                        .await;
+                    let page = hub.clone().page_after(log.channel.clone(), top.offset).await;
                     if log.fill(&page) == Progress::CaughtUp {
                         break;
                     }
@@ -231,13 +209,8 @@ async fn sweep(hub: Hub, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        hub.0
-            .logs
-            .sweep(|channel| hub.broker().unsubscribe(channel));
-        hub.0
-            .metrics
-            .logs
-            .set(i64::try_from(hub.0.logs.len()).unwrap_or(i64::MAX));
+        hub.0.logs.sweep(|channel| hub.broker().unsubscribe(channel));
+        hub.0.metrics.logs.set(i64::try_from(hub.0.logs.len()).unwrap_or(i64::MAX));
     }
 }
 

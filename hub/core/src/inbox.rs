@@ -50,11 +50,7 @@ impl Inbox {
 
 impl Listener {
     pub(crate) fn new(inbox: Arc<Inbox>, slot: u32) -> Self {
-        Listener {
-            inbox,
-            slot,
-            announced: AtomicBool::new(false),
-        }
+        Listener { inbox, slot, announced: AtomicBool::new(false) }
     }
 
     /// Puts the subscription on its connection's ready list, unless it is there.
@@ -89,10 +85,8 @@ mod tests {
     fn a_connection_is_woken_once_until_it_has_looked() {
         let (inbox, counter) = (Arc::new(Inbox::default()), Arc::new(Counter::default()));
         let waker = Waker::from(Arc::clone(&counter));
-        let listeners = [
-            Listener::new(Arc::clone(&inbox), 0),
-            Listener::new(Arc::clone(&inbox), 1),
-        ];
+        let listeners =
+            [Listener::new(Arc::clone(&inbox), 0), Listener::new(Arc::clone(&inbox), 1)];
         let mut ready = VecDeque::new();
         inbox.collect(&mut ready, &waker);
         for _ in 0..3 {
@@ -105,9 +99,6 @@ mod tests {
         listeners.iter().for_each(Listener::announce);
         ready.clear();
         inbox.collect(&mut ready, &waker);
-        assert_eq!(
-            (ready.as_slices().0, counter.0.load(Ordering::Relaxed)),
-            (&[1][..], 2)
-        );
+        assert_eq!((ready.as_slices().0, counter.0.load(Ordering::Relaxed)), (&[1][..], 2));
     }
 }

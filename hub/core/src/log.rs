@@ -101,11 +101,7 @@ impl ChannelLog {
             return Offered::Appended;
         }
         state.suspect = true;
-        if state.start_repair_if_suspect() {
-            Offered::Broken
-        } else {
-            Offered::Passed
-        }
+        if state.start_repair_if_suspect() { Offered::Broken } else { Offered::Passed }
     }
 
     /// Notes that something may be missing. Says whether the caller has to start a repair.
@@ -130,20 +126,12 @@ impl ChannelLog {
     /// Takes in a page that a repair read after [`top`](Self::top). Says whether the repair reads on.
     pub(crate) fn fill(&self, page: &HistoryPage) -> Progress {
         let mut state = lock(&self.state);
-        let State {
-            ring: Some(ring),
-            suspect,
-            repairing,
-        } = &mut *state
-        else {
+        let State { ring: Some(ring), suspect, repairing } = &mut *state else {
             return Progress::CaughtUp;
         };
         let mut cursor = ring.top();
         // Members decide for themselves what to do about a loss; the log only must not pretend to reach further back.
-        let rules = Rules {
-            retention: &self.options.retention,
-            lag: LagPolicy::Gap,
-        };
+        let rules = Rules { retention: &self.options.retention, lag: LagPolicy::Gap };
         let progress = step_over(&mut cursor, page, rules, |step| match step {
             Step::Event(event) => ring.append(event),
             Step::Gap(gap) => ring.restart(gap.to),
@@ -152,11 +140,7 @@ impl ChannelLog {
             // What was noticed while this page was read may be newer than the page.
             *repairing = std::mem::take(suspect);
         }
-        if *repairing {
-            Progress::More
-        } else {
-            Progress::CaughtUp
-        }
+        if *repairing { Progress::More } else { Progress::CaughtUp }
     }
 
     /// Reads entries from a place on, as long as `take` says that it has room.
@@ -192,9 +176,7 @@ impl ChannelLog {
 
     /// Tells every subscription that is not already on a ready list.
     pub(crate) fn wake(&self) {
-        lock(&self.listeners)
-            .iter()
-            .for_each(|(_, listener)| listener.announce());
+        lock(&self.listeners).iter().for_each(|(_, listener)| listener.announce());
     }
 }
 
@@ -230,10 +212,7 @@ mod tests {
     }
 
     fn page(events: std::ops::RangeInclusive<u64>) -> HistoryPage {
-        let state = ChannelState {
-            top: at(*events.end()),
-            oldest: Offset::new(*events.start()),
-        };
+        let state = ChannelState { top: at(*events.end()), oldest: Offset::new(*events.start()) };
         HistoryPage {
             state,
             events: events.map(|offset| event("a:b", at(offset))).collect(),
@@ -248,11 +227,7 @@ mod tests {
         assert_eq!(offer(&log, 4), Offered::Passed);
         assert_eq!(offer(&log, 7), Offered::Broken);
         assert_eq!(offer(&log, 8), Offered::Passed);
-        assert_eq!(
-            log.fill(&page(1..=7)),
-            Progress::More,
-            "8 was noticed during the repair"
-        );
+        assert_eq!(log.fill(&page(1..=7)), Progress::More, "8 was noticed during the repair");
         assert_eq!(log.fill(&page(1..=8)), Progress::CaughtUp);
         assert_eq!(log.top(), Some(at(8)));
         assert_eq!(offer(&log, 9), Offered::Appended);
@@ -262,10 +237,7 @@ mod tests {
     fn a_notice_before_the_log_is_open_is_not_forgotten() {
         let log = ChannelLog::new("a:b".parse().unwrap(), Arc::default(), &Limits::default());
         assert_eq!(offer(&log, 6), Offered::Passed);
-        assert!(
-            log.open(at(5)),
-            "a repair must fetch what was noticed too early"
-        );
+        assert!(log.open(at(5)), "a repair must fetch what was noticed too early");
     }
 
     #[test]

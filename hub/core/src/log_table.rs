@@ -38,17 +38,12 @@ impl LogTable {
         let mut slots = lock(&self.0);
         let slot = match slots.entry(channel.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(Slot {
-                log: Arc::new(make()),
-                leases: 0,
-                idle_sweeps: 0,
-            }),
+            Entry::Vacant(entry) => {
+                entry.insert(Slot { log: Arc::new(make()), leases: 0, idle_sweeps: 0 })
+            }
         };
         slot.leases += 1;
-        Lease {
-            table: Arc::clone(self),
-            log: Arc::clone(&slot.log),
-        }
+        Lease { table: Arc::clone(self), log: Arc::clone(&slot.log) }
     }
 
     /// The log of a channel, if there is one.

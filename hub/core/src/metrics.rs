@@ -99,9 +99,7 @@ impl HubMetrics {
             logs: Gauge::default(),
         };
         for reason in Reason::ALL {
-            let _starts_at_zero = metrics
-                .publish_refusals
-                .get_or_create(&ReasonLabel { reason });
+            let _starts_at_zero = metrics.publish_refusals.get_or_create(&ReasonLabel { reason });
         }
         for reason in LossReason::ALL {
             let _starts_at_zero = metrics.gaps.get_or_create(&LossLabel { reason });
@@ -111,11 +109,7 @@ impl HubMetrics {
             let _starts_at_zero = metrics.resumed.get_or_create(&RecoveredLabel { recovered });
         }
         let registry = registry.sub_registry_with_prefix("fanline");
-        registry.register(
-            "events_published",
-            "Events accepted",
-            metrics.published.clone(),
-        );
+        registry.register("events_published", "Events accepted", metrics.published.clone());
         registry.register(
             "events_duplicate",
             "Publishes answered from their idempotency key",
@@ -127,11 +121,7 @@ impl HubMetrics {
             metrics.publish_refusals.clone(),
         );
         registry.register("gaps", "Gaps told to subscribers", metrics.gaps.clone());
-        registry.register(
-            "events_skipped",
-            "Events inside gaps",
-            metrics.skipped.clone(),
-        );
+        registry.register("events_skipped", "Events inside gaps", metrics.skipped.clone());
         registry.register(
             "subscriptions_resumed",
             "Subscriptions from a position",
@@ -172,8 +162,6 @@ impl HubMetrics {
             Some(Recovery::Recovered) => Recovered::True,
             Some(Recovery::Lost(_)) => Recovered::False,
         };
-        self.resumed
-            .get_or_create(&RecoveredLabel { recovered })
-            .inc();
+        self.resumed.get_or_create(&RecoveredLabel { recovered }).inc();
     }
 }

@@ -81,10 +81,8 @@ impl Namespaces {
     /// The declared namespaces. With `open`, the one named `default` also serves all undeclared ones.
     #[must_use]
     pub fn new(declared: impl IntoIterator<Item = (String, NamespaceOptions)>, open: bool) -> Self {
-        let declared = declared
-            .into_iter()
-            .map(|(name, options)| (name, Arc::new(options)))
-            .collect();
+        let declared =
+            declared.into_iter().map(|(name, options)| (name, Arc::new(options))).collect();
         Namespaces { declared, open }
     }
 
@@ -109,9 +107,7 @@ mod tests {
 
     fn namespaces(names: &[&str], open: bool) -> Namespaces {
         Namespaces::new(
-            names
-                .iter()
-                .map(|name| ((*name).to_owned(), NamespaceOptions::default())),
+            names.iter().map(|name| ((*name).to_owned(), NamespaceOptions::default())),
             open,
         )
     }

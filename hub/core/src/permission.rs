@@ -69,23 +69,15 @@ pub fn authorise(
         Action::Presence => options.presence_audience,
         Action::History => options.history_audience,
     };
-    let granted = || {
-        grants
-            .patterns(action)
-            .iter()
-            .any(|pattern| pattern.matches(channel.as_str()))
-    };
+    let granted =
+        || grants.patterns(action).iter().any(|pattern| pattern.matches(channel.as_str()));
     let allowed = match audience {
         Audience::Anyone => true,
         Audience::Authenticated => user.is_some() || granted(),
         Audience::Token => granted(),
         Audience::Nobody => false,
     };
-    if allowed {
-        Ok(())
-    } else {
-        denied("the token does not grant this")
-    }
+    if allowed { Ok(()) } else { denied("the token does not grant this") }
 }
 
 #[cfg(test)]
@@ -93,26 +85,14 @@ mod tests {
     use super::*;
 
     fn may(options: &NamespaceOptions, user: Option<&str>, granted: &str, channel: &str) -> bool {
-        let grants = Grants {
-            subscribe: vec![granted.parse().unwrap()],
-            ..Grants::default()
-        };
+        let grants = Grants { subscribe: vec![granted.parse().unwrap()], ..Grants::default() };
         let user = user.and_then(UserId::new);
-        authorise(
-            Action::Subscribe,
-            &channel.parse().unwrap(),
-            options,
-            user.as_ref(),
-            &grants,
-        )
-        .is_ok()
+        authorise(Action::Subscribe, &channel.parse().unwrap(), options, user.as_ref(), &grants)
+            .is_ok()
     }
 
     fn open_to(subscribe: Audience) -> NamespaceOptions {
-        NamespaceOptions {
-            subscribe,
-            ..NamespaceOptions::default()
-        }
+        NamespaceOptions { subscribe, ..NamespaceOptions::default() }
     }
 
     #[test]
@@ -145,27 +125,12 @@ mod tests {
 
     #[test]
     fn presence_that_is_off_is_granted_to_nobody() {
-        let options = NamespaceOptions {
-            presence_audience: Audience::Anyone,
-            ..NamespaceOptions::default()
-        };
+        let options =
+            NamespaceOptions { presence_audience: Audience::Anyone, ..NamespaceOptions::default() };
         let channel = "chat:a".parse().unwrap();
-        let asked = |options| {
-            authorise(
-                Action::Presence,
-                &channel,
-                &options,
-                None,
-                &Grants::default(),
-            )
-        };
+        let asked =
+            |options| authorise(Action::Presence, &channel, &options, None, &Grants::default());
         assert!(asked(options.clone()).is_err());
-        assert!(
-            asked(NamespaceOptions {
-                presence: true,
-                ..options
-            })
-            .is_ok()
-        );
+        assert!(asked(NamespaceOptions { presence: true, ..options }).is_ok());
     }
 }

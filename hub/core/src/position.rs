@@ -44,10 +44,7 @@ impl Epoch {
         for (letter, byte) in bytes.iter_mut().zip(drawn) {
             *letter = ALPHABET[usize::from(byte) % ALPHABET.len()];
         }
-        Epoch {
-            length: EPOCH_BYTES as u8,
-            bytes,
-        }
+        Epoch { length: EPOCH_BYTES as u8, bytes }
     }
 
     /// The letters and digits.
@@ -68,10 +65,7 @@ impl FromStr for Epoch {
         }
         let mut bytes = [0; EPOCH_BYTES_MAX];
         bytes[..text.len()].copy_from_slice(text.as_bytes());
-        Ok(Epoch {
-            length: text.len() as u8,
-            bytes,
-        })
+        Ok(Epoch { length: text.len() as u8, bytes })
     }
 }
 
@@ -132,10 +126,7 @@ impl Position {
     /// The same epoch at another offset.
     #[must_use]
     pub const fn at(self, offset: Offset) -> Self {
-        Position {
-            epoch: self.epoch,
-            offset,
-        }
+        Position { epoch: self.epoch, offset }
     }
 }
 

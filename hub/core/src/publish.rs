@@ -51,20 +51,14 @@ impl Hub {
     pub async fn publish(&self, draft: Draft) -> Result<Published, Refusal> {
         let published = self.try_publish(draft).await;
         match &published {
-            Ok(Published {
-                duplicate: false, ..
-            }) => {
+            Ok(Published { duplicate: false, .. }) => {
                 self.metrics().published.inc();
             }
-            Ok(Published {
-                duplicate: true, ..
-            }) => {
+            Ok(Published { duplicate: true, .. }) => {
                 self.metrics().duplicates.inc();
             }
             Err(refusal) => {
-                let label = ReasonLabel {
-                    reason: refusal.reason(),
-                };
+                let label = ReasonLabel { reason: refusal.reason() };
                 self.metrics().publish_refusals.get_or_create(&label).inc();
             }
         }
@@ -134,11 +128,8 @@ fn check(draft: &Draft, limits: &Limits) -> Result<(), Refusal> {
             format!("an event has at most {} headers", limits.event_headers),
         ));
     }
-    let header_bytes: usize = draft
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let header_bytes: usize =
+        draft.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if header_bytes > limits.event_header_bytes {
         let message = format!(
             "headers have at most {} bytes together, these {header_bytes}",
@@ -189,11 +180,7 @@ mod tests {
     }
 
     fn of_bytes(bytes: usize) -> Payload {
-        Payload::new(
-            "text/plain".parse().unwrap(),
-            Bytes::from(vec![b'x'; bytes]),
-        )
-        .unwrap()
+        Payload::new("text/plain".parse().unwrap(), Bytes::from(vec![b'x'; bytes])).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
@@ -204,10 +191,7 @@ mod tests {
         let client = Origin::Client(None);
         let table = [
             (
-                Draft {
-                    payload: of_bytes(limits.grpc_event_bytes + 1),
-                    ..draft("a:b")
-                },
+                Draft { payload: of_bytes(limits.grpc_event_bytes + 1), ..draft("a:b") },
                 Reason::TooLarge,
                 "data",
             ),
@@ -229,96 +213,51 @@ mod tests {
                 "headers",
             ),
             (
-                Draft {
-                    headers: vec![header("a", 4096)],
-                    ..draft("a:b")
-                },
+                Draft { headers: vec![header("a", 4096)], ..draft("a:b") },
                 Reason::InvalidArgument,
                 "headers",
             ),
             (
-                Draft {
-                    headers: vec![header("", 1)],
-                    ..draft("a:b")
-                },
+                Draft { headers: vec![header("", 1)], ..draft("a:b") },
                 Reason::InvalidArgument,
                 "headers",
             ),
             (
-                Draft {
-                    idempotency_key: Some("k".repeat(129)),
-                    ..draft("a:b")
-                },
+                Draft { idempotency_key: Some("k".repeat(129)), ..draft("a:b") },
                 Reason::InvalidArgument,
                 "idempotency_key",
             ),
             (
-                Draft {
-                    idempotency_key: Some(String::new()),
-                    ..draft("a:b")
-                },
+                Draft { idempotency_key: Some(String::new()), ..draft("a:b") },
                 Reason::InvalidArgument,
                 "idempotency_key",
             ),
-            (
-                Draft {
-                    ttl: Some(Duration::ZERO),
-                    ..draft("a:b")
-                },
-                Reason::InvalidArgument,
-                "ttl",
-            ),
+            (Draft { ttl: Some(Duration::ZERO), ..draft("a:b") }, Reason::InvalidArgument, "ttl"),
             (draft("nowhere:b"), Reason::UnknownNamespace, "channel"),
         ];
         for (draft, reason, field) in table {
             let refusal = hub.publish(draft).await.unwrap_err();
-            assert_eq!(
-                (refusal.reason(), refusal.field()),
-                (reason, Some(field)),
-                "{refusal}"
-            );
+            assert_eq!((refusal.reason(), refusal.field()), (reason, Some(field)), "{refusal}");
         }
         assert_eq!(
-            hub.state(&"a:b".parse().unwrap())
-                .await
-                .unwrap()
-                .top
-                .offset
-                .get(),
+            hub.state(&"a:b".parse().unwrap()).await.unwrap().top.offset.get(),
             0,
             "nothing was applied"
         );
-        hub.publish(Draft {
-            payload: of_bytes(limits.grpc_event_bytes),
-            ..draft("a:b")
-        })
-        .await
-        .unwrap();
+        hub.publish(Draft { payload: of_bytes(limits.grpc_event_bytes), ..draft("a:b") })
+            .await
+            .unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_same_key_publishes_once_within_its_window() {
         let hub = TestHub::start();
-        let keyed = || Draft {
-            idempotency_key: Some("order-7".into()),
-            ..draft("a:b")
-        };
+        let keyed = || Draft { idempotency_key: Some("order-7".into()), ..draft("a:b") };
         let first = hub.publish(keyed()).await.unwrap();
         let again = hub.publish(keyed()).await.unwrap();
-        assert_eq!(
-            again,
-            Published {
-                duplicate: true,
-                ..first
-            }
-        );
-        let elsewhere = hub
-            .publish(Draft {
-                channel: "a:other".parse().unwrap(),
-                ..keyed()
-            })
-            .await
-            .unwrap();
+        assert_eq!(again, Published { duplicate: true, ..first });
+        let elsewhere =
+            hub.publish(Draft { channel: "a:other".parse().unwrap(), ..keyed() }).await.unwrap();
         assert!(!elsewhere.duplicate, "a key counts in its own channel");
         hub.clock.advance(Limits::default().idempotency_window);
         assert!(!hub.publish(keyed()).await.unwrap().duplicate);

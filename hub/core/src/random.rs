@@ -15,9 +15,7 @@ impl Random {
     /// The operating system has no randomness to give.
     pub fn from_system() -> std::io::Result<Self> {
         let mut seed = [0; 32];
-        SysRng
-            .try_fill_bytes(&mut seed)
-            .map_err(std::io::Error::other)?;
+        SysRng.try_fill_bytes(&mut seed).map_err(std::io::Error::other)?;
         Ok(Random(Arc::new(Mutex::new(StdRng::from_seed(seed)))))
     }
 
@@ -31,10 +29,7 @@ impl Random {
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .fill_bytes(&mut bytes);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
         bytes
     }
 
@@ -52,10 +47,7 @@ mod tests {
 
     #[test]
     fn a_seed_repeats_itself_and_the_system_does_not() {
-        assert_eq!(
-            Random::seeded(7).bytes::<32>(),
-            Random::seeded(7).bytes::<32>()
-        );
+        assert_eq!(Random::seeded(7).bytes::<32>(), Random::seeded(7).bytes::<32>());
         assert_ne!(
             Random::from_system().unwrap().bytes::<32>(),
             Random::from_system().unwrap().bytes::<32>()
@@ -65,10 +57,6 @@ mod tests {
     #[test]
     fn fractions_stay_below_one() {
         let random = Random::seeded(1);
-        assert!(
-            (0..1000)
-                .map(|_| random.fraction())
-                .all(|f| (0.0..1.0).contains(&f))
-        );
+        assert!((0..1000).map(|_| random.fraction()).all(|f| (0.0..1.0).contains(&f)));
     }
 }

@@ -21,12 +21,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with its sentence: lower case, no full stop, naming the remedy where there is one.
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
-        Refusal {
-            reason,
-            message: message.into(),
-            field: None,
-            retry_after: None,
-        }
+        Refusal { reason, message: message.into(), field: None, retry_after: None }
     }
 
     /// An [`INVALID_ARGUMENT`](Reason::InvalidArgument) of one field.

@@ -38,15 +38,7 @@ pub(crate) struct Ring {
 impl Ring {
     /// An empty ring after a position.
     pub(crate) fn new(top: Position, events_max: usize, bytes_max: usize) -> Self {
-        Ring {
-            entries: VecDeque::new(),
-            first: 0,
-            base: top,
-            top,
-            bytes: 0,
-            events_max,
-            bytes_max,
-        }
+        Ring { entries: VecDeque::new(), first: 0, base: top, top, bytes: 0, events_max, bytes_max }
     }
 
     /// The newest position that passed here.
@@ -157,8 +149,7 @@ mod tests {
             Entry::Event(event) => event.position.offset.get(),
             Entry::Presence(_) => 0,
         };
-        ring.from(place)
-            .map(|entries| entries.map(offset).collect())
+        ring.from(place).map(|entries| entries.map(offset).collect())
     }
 
     #[test]
@@ -166,16 +157,10 @@ mod tests {
         let ring = ring(4, 1..=10);
         let place = ring.place_after(at(6)).unwrap();
         assert_eq!(offsets(&ring, place).unwrap(), [7, 8, 9, 10]);
-        assert_eq!(
-            offsets(&ring, ring.place_after(at(10)).unwrap()).unwrap(),
-            [0; 0]
-        );
+        assert_eq!(offsets(&ring, ring.place_after(at(10)).unwrap()).unwrap(), [0; 0]);
         assert_eq!(ring.place_after(at(5)), None);
         assert_eq!(ring.place_after(at(11)), None);
-        assert_eq!(
-            ring.place_after(Position::new(epoch("f"), Offset::new(8))),
-            None
-        );
+        assert_eq!(ring.place_after(Position::new(epoch("f"), Offset::new(8))), None);
     }
 
     #[test]
@@ -192,10 +177,7 @@ mod tests {
         let end = ring.place_after(at(4)).unwrap();
         ring.restart(at(9));
         assert_eq!(offsets(&ring, end), None);
-        assert_eq!(
-            offsets(&ring, ring.place_after(at(9)).unwrap()).unwrap(),
-            [0; 0]
-        );
+        assert_eq!(offsets(&ring, ring.place_after(at(9)).unwrap()).unwrap(), [0; 0]);
         assert_eq!(ring.place_after(at(8)), None);
     }
 
@@ -204,15 +186,9 @@ mod tests {
         let cost = event("a:b", at(1)).cost();
         let mut ring = Ring::new(at(0), 100, 2 * cost);
         (1..=5).for_each(|offset| ring.append(event("a:b", at(offset))));
-        assert_eq!(
-            offsets(&ring, ring.place_after(at(3)).unwrap()).unwrap(),
-            [4, 5]
-        );
+        assert_eq!(offsets(&ring, ring.place_after(at(3)).unwrap()).unwrap(), [4, 5]);
         let mut tight = Ring::new(at(0), 100, 1);
         tight.append(event("a:b", at(1)));
-        assert_eq!(
-            offsets(&tight, tight.place_after(at(0)).unwrap()).unwrap(),
-            [1]
-        );
+        assert_eq!(offsets(&tight, tight.place_after(at(0)).unwrap()).unwrap(), [1]);
     }
 }

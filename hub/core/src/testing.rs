@@ -53,13 +53,7 @@ pub fn body(number: u64) -> EventBody {
 pub fn event(channel: &str, position: Position) -> Arc<Event> {
     let channel = channel.parse().expect("a test names its channels well");
     let id = EventId::new(Timestamp::default(), &Random::seeded(position.offset.get()));
-    Arc::new(Event::new(
-        channel,
-        position,
-        id,
-        Timestamp::default(),
-        body(position.offset.get()),
-    ))
+    Arc::new(Event::new(channel, position, id, Timestamp::default(), body(position.offset.get())))
 }
 
 /// A hub on the memory broker, with a clock that stands still. Namespace `a` keeps 10 events for a minute, `none`
@@ -72,11 +66,8 @@ pub struct TestHub {
 }
 
 /// What [`TestHub`]'s namespace `a` keeps.
-pub const KEEPS_10: Retention = Retention {
-    size: 10,
-    ttl: Duration::from_secs(60),
-    epoch_ttl: Duration::from_secs(3600),
-};
+pub const KEEPS_10: Retention =
+    Retention { size: 10, ttl: Duration::from_secs(60), epoch_ttl: Duration::from_secs(3600) };
 
 impl TestHub {
     /// Starts it with the default limits.
@@ -89,26 +80,15 @@ impl TestHub {
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
         let fixture = MemoryFixture::start();
-        let keeps_10 = NamespaceOptions {
-            retention: KEEPS_10,
-            ..NamespaceOptions::default()
-        };
+        let keeps_10 = NamespaceOptions { retention: KEEPS_10, ..NamespaceOptions::default() };
         let keeps_none = NamespaceOptions {
-            retention: Retention {
-                size: 0,
-                ..KEEPS_10
-            },
+            retention: Retention { size: 0, ..KEEPS_10 },
             ..NamespaceOptions::default()
         };
-        let room = NamespaceOptions {
-            presence: true,
-            ..keeps_10.clone()
-        };
+        let room = NamespaceOptions { presence: true, ..keeps_10.clone() };
         let declared = [("a", keeps_10), ("none", keeps_none), ("room", room)];
-        let namespaces = Namespaces::new(
-            declared.map(|(name, options)| (name.to_owned(), options)),
-            false,
-        );
+        let namespaces =
+            Namespaces::new(declared.map(|(name, options)| (name.to_owned(), options)), false);
         let stop = CancellationToken::new();
         let parts = HubParts {
             broker: Arc::new(fixture.broker),
@@ -120,11 +100,7 @@ impl TestHub {
             metrics: HubMetrics::register(&mut Registry::default()),
         };
         let hub = Hub::start(parts, &TaskTracker::new(), stop.clone());
-        TestHub {
-            clock: fixture.clock,
-            hub,
-            _stop: stop.drop_guard(),
-        }
+        TestHub { clock: fixture.clock, hub, _stop: stop.drop_guard() }
     }
 }
 
@@ -152,11 +128,8 @@ impl MemoryFixture {
     pub fn start() -> Self {
         let (sender, notices) = notices();
         let clock = ManualClock::default();
-        let limits = MemoryLimits {
-            channels: 1000,
-            history_bytes: 16 * 1024 * 1024,
-            idempotency_keys: 100,
-        };
+        let limits =
+            MemoryLimits { channels: 1000, history_bytes: 16 * 1024 * 1024, idempotency_keys: 100 };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let random = Random::seeded(1);
@@ -169,11 +142,7 @@ impl MemoryFixture {
             &tasks,
             stop,
         );
-        MemoryFixture {
-            broker,
-            notices,
-            clock,
-        }
+        MemoryFixture { broker, notices, clock }
     }
 }
 

@@ -67,33 +67,17 @@ impl Channel {
             retention,
             ttl,
         } = publication;
-        if let Some(first) = idempotency_key
-            .as_deref()
-            .and_then(|key| self.keys.get(key))
-        {
-            return Ok((
-                Published {
-                    duplicate: true,
-                    ..first
-                },
-                None,
-            ));
+        if let Some(first) = idempotency_key.as_deref().and_then(|key| self.keys.get(key)) {
+            return Ok((Published { duplicate: true, ..first }, None));
         }
         let position = self.top.at(self.top.offset.next());
         let event = Arc::new(Event::new(channel, position, id, time, body));
         if retention.size > 0 {
             self.make_room(event.cost(), retention.size, limits, metrics)?;
             let expires = now + ttl.map_or(retention.ttl, |ttl| ttl.min(retention.ttl));
-            self.kept.push_back(Kept {
-                event: Arc::clone(&event),
-                expires,
-            });
+            self.kept.push_back(Kept { event: Arc::clone(&event), expires });
         }
-        let published = Published {
-            id,
-            position,
-            duplicate: false,
-        };
+        let published = Published { id, position, duplicate: false };
         if let Some(key) = idempotency_key {
             self.keys.insert(
                 key,
@@ -146,20 +130,13 @@ impl Channel {
     }
 
     pub(super) fn read(&self, query: HistoryQuery, now: Duration) -> HistoryPage {
-        let oldest = self
-            .kept
-            .front()
-            .map_or(self.top.offset.next(), |kept| kept.event.position.offset);
-        let state = ChannelState {
-            top: self.top,
-            oldest,
-        };
+        let oldest =
+            self.kept.front().map_or(self.top.offset.next(), |kept| kept.event.position.offset);
+        let state = ChannelState { top: self.top, oldest };
         // Offsets are consecutive, so that an offset is an index.
         let index = |offset: Offset| {
             let index = offset.get().saturating_sub(oldest.get());
-            usize::try_from(index)
-                .unwrap_or(usize::MAX)
-                .min(self.kept.len())
+            usize::try_from(index).unwrap_or(usize::MAX).min(self.kept.len())
         };
         let (events, more) = match query.range {
             HistoryRange::After(offset) => {
@@ -169,11 +146,7 @@ impl Channel {
                 page(self.kept.range(..index(offset)).rev(), query, now)
             }
         };
-        HistoryPage {
-            state,
-            events,
-            more,
-        }
+        HistoryPage { state, events, more }
     }
 
     /// Whether it has members or events.
@@ -239,11 +212,7 @@ impl Keys {
     }
 
     fn expire(&mut self, now: Duration) {
-        while self
-            .expiries
-            .front()
-            .is_some_and(|(expires, _)| *expires <= now)
-        {
+        while self.expiries.front().is_some_and(|(expires, _)| *expires <= now) {
             self.forget_oldest();
         }
     }
@@ -269,8 +238,7 @@ pub(super) struct Members {
 impl Members {
     pub(super) fn enter(&mut self, member: Member) {
         self.entered += 1;
-        self.present
-            .insert(member.connection, (self.entered, member));
+        self.present.insert(member.connection, (self.entered, member));
     }
 
     pub(super) fn leave(&mut self, connection: ConnectionId) -> Option<Member> {
@@ -281,10 +249,7 @@ impl Members {
     pub(super) fn list(&self) -> Vec<Member> {
         let mut members: Vec<_> = self.present.values().collect();
         members.sort_unstable_by_key(|(order, _)| *order);
-        members
-            .into_iter()
-            .map(|(_, member)| member.clone())
-            .collect()
+        members.into_iter().map(|(_, member)| member.clone()).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -124,11 +124,7 @@ impl MemoryBroker {
 
     /// A place in the queue of notices: taken before anything is done, so that what was done is noticed.
     async fn permit(&self) -> Result<Permit<'_, Notice>, BrokerError> {
-        self.0
-            .notices
-            .reserve()
-            .await
-            .map_err(|_hub_is_gone| BrokerError::Unavailable)
+        self.0.notices.reserve().await.map_err(|_hub_is_gone| BrokerError::Unavailable)
     }
 }
 
@@ -143,9 +139,7 @@ impl Broker for MemoryBroker {
     fn publish(&self, publication: Publication) -> Answer<'_, Published> {
         Box::pin(async move {
             let permit = self.permit().await?;
-            let Inner {
-                limits, metrics, ..
-            } = &*self.0;
+            let Inner { limits, metrics, .. } = &*self.0;
             let name = publication.channel.clone();
             self.with(&name, |channel, now| {
                 let (published, event) = channel.publish(publication, now, limits, metrics)?;
@@ -183,11 +177,7 @@ impl Broker for MemoryBroker {
             self.with(name, |channel, _| {
                 channel.members.enter(member.clone());
                 if channel.subscribed {
-                    let change = PresenceChange {
-                        channel: name.clone(),
-                        member,
-                        joined: true,
-                    };
+                    let change = PresenceChange { channel: name.clone(), member, joined: true };
                     permit.send(Notice::Presence(Arc::new(change)));
                 }
             })
@@ -198,16 +188,10 @@ impl Broker for MemoryBroker {
         Box::pin(async move {
             let permit = self.permit().await?;
             self.with(name, |channel, _| {
-                if let Some(member) = channel
-                    .members
-                    .leave(connection)
-                    .filter(|_| channel.subscribed)
+                if let Some(member) =
+                    channel.members.leave(connection).filter(|_| channel.subscribed)
                 {
-                    let change = PresenceChange {
-                        channel: name.clone(),
-                        member,
-                        joined: false,
-                    };
+                    let change = PresenceChange { channel: name.clone(), member, joined: false };
                     permit.send(Notice::Presence(Arc::new(change)));
                 }
             })
@@ -243,12 +227,7 @@ impl Broker for MemoryBroker {
 async fn sweep(broker: MemoryBroker, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let Inner {
-        shards,
-        clock,
-        metrics,
-        ..
-    } = &*broker.0;
+    let Inner { shards, clock, metrics, .. } = &*broker.0;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         for shard in shards {
             let now = clock.monotonic();
@@ -274,20 +253,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_memory_broker_keeps_every_promise_of_a_broker() {
         conformance::run(|| async {
-            let MemoryFixture {
-                broker,
-                notices,
-                clock,
-            } = MemoryFixture::start();
+            let MemoryFixture { broker, notices, clock } = MemoryFixture::start();
             let pass = Box::new(move |time| {
                 clock.advance(time);
                 Box::pin(std::future::ready(())) as _
             });
-            Subject {
-                broker: Arc::new(broker),
-                notices,
-                pass,
-            }
+            Subject { broker: Arc::new(broker), notices, pass }
         })
         .await;
     }
