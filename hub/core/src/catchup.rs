@@ -137,6 +137,12 @@ pub fn resume(start: Start, state: &ChannelState, retention: &Retention) -> Resu
     }
 }
 
+/// Whether history has lost the event after a position.
+#[must_use]
+pub fn is_lost(position: Position, state: &ChannelState) -> bool {
+    position.epoch == state.top.epoch && position.offset.next() < state.oldest
+}
+
 /// Why an offset below the oldest is gone.
 fn why_gone(state: &ChannelState, retention: &Retention) -> LossReason {
     let kept = state.top.offset.next().get() - state.oldest.get();
@@ -203,16 +209,15 @@ pub fn step_over(
         // No broker that keeps its promises comes here. A named loss is better than a cursor that waits for ever.
         gap_to(cursor, state.top, LossReason::Future, &mut hand_on);
     }
-    if rules.lag == LagPolicy::Latest
-        && cursor.offset.next() < state.oldest
-        && cursor.offset.next() < state.top.offset
-    {
-        gap_to(
-            cursor,
-            state.top.at(state.top.offset.previous()),
-            why_gone(state, rules.retention),
-            &mut hand_on,
-        );
+    // Below the oldest the channel's own bounds took it; above, its own time to live ran out.
+    let why = |cursor: Position| match is_lost(cursor, state) {
+        true => why_gone(state, rules.retention),
+        false => LossReason::Expired,
+    };
+    let holds_any = state.oldest <= state.top.offset;
+    if rules.lag == LagPolicy::Latest && is_lost(*cursor, state) && holds_any {
+        let latest = state.top.at(state.top.offset.previous());
+        gap_to(cursor, latest, why(*cursor), &mut hand_on);
     }
     for event in &page.events {
         let offset = event.position.offset;
@@ -220,13 +225,7 @@ pub fn step_over(
             continue;
         }
         if offset > cursor.offset.next() {
-            // Below the oldest the channel's own bounds took it; above, its own time to live ran out.
-            let reason = if cursor.offset.next() < state.oldest {
-                why_gone(state, rules.retention)
-            } else {
-                LossReason::Expired
-            };
-            gap_to(cursor, state.top.at(offset.previous()), reason, &mut hand_on);
+            gap_to(cursor, state.top.at(offset.previous()), why(*cursor), &mut hand_on);
         }
         hand_on(Step::Event(Arc::clone(event)));
         cursor.offset = offset;
@@ -236,7 +235,7 @@ pub fn step_over(
     }
     if cursor.offset < state.top.offset {
         // The page was the last one and does not reach the top: nothing of the rest is kept.
-        gap_to(cursor, state.top, why_gone(state, rules.retention), &mut hand_on);
+        gap_to(cursor, state.top, why(*cursor), &mut hand_on);
     }
     Progress::CaughtUp
 }
@@ -355,6 +354,10 @@ mod tests {
             walk(at("e", 7), &page(7, 10, &[8, 10]), LagPolicy::Gap).0,
             ["8", "9..9 expired", "10"]
         );
+        assert_eq!(
+            walk(at("e", 6), &page(7, 10, &[7, 8, 9]), LagPolicy::Gap).0,
+            ["7", "8", "9", "10..10 expired"]
+        );
         let (met, cursor, _) = walk(at("e", 8), &page(11, 10, &[]), LagPolicy::Gap);
         assert_eq!((met.join(" "), cursor), ("9..10 expired".into(), at("e", 10)));
     }
@@ -376,5 +379,7 @@ mod tests {
             (met.join(" "), cursor, progress),
             ("3..9 trimmed 10".into(), at("e", 10), Progress::CaughtUp)
         );
+        let (met, cursor, _) = walk(at("e", 2), &page(11, 10, &[]), LagPolicy::Latest);
+        assert_eq!((met.join(" "), cursor), ("3..10 expired".into(), at("e", 10)), "if it is kept");
     }
 }
