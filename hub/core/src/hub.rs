@@ -1,12 +1,11 @@
 //! The hub of one node: what the bridges and the gRPC front talk to.
 
 use crate::broker::{Broker, ChannelState, HistoryPage, HistoryQuery, NoticeReceiver};
-use crate::catchup::Progress;
 use crate::channel::ChannelName;
 use crate::clock::Clock;
 use crate::fanout;
 use crate::limits::Limits;
-use crate::log::ChannelLog;
+use crate::log::{ChannelLog, Filled};
 use crate::log_table::{Lease, LogTable};
 use crate::metrics::HubMetrics;
 use crate::namespace::{NamespaceOptions, Namespaces};
@@ -26,6 +25,9 @@ const CATCH_UP_BYTES: usize = 256 * 1024;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two tries to read history from a broker that is away, before jitter.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+/// What a notice may be on its way when history has already forgotten its event. Long for a burst in the queue, short
+/// for those who wait to be told of a loss.
+const NOTICE_DELAY: Duration = Duration::from_millis(250);
 
 /// The hub of one node. Cheap to clone.
 #[derive(Clone)]
@@ -77,14 +79,9 @@ impl Hub {
             tasks: tasks.clone(),
             stop: stop.clone(),
         }));
-        // Both are as old as the process: without them the hub would be deaf, so their end is the end of all.
-        let guard = stop.clone().drop_guard();
         let fan_out = fanout::run(hub.clone(), notices, stop.clone());
-        tasks.spawn(async move {
-            let _our_crash_stops_the_process = guard;
-            fan_out.await;
-        });
-        tasks.spawn(sweep(hub.clone(), stop));
+        tasks.spawn(as_old_as_the_process(fan_out, stop.clone()));
+        tasks.spawn(as_old_as_the_process(sweep(hub.clone(), stop.clone()), stop));
         hub
     }
 
@@ -192,7 +189,12 @@ impl Hub {
             let repair = async {
                 while let Some(top) = log.top() {
                     let page = hub.clone().page_after(log.channel.clone(), top.offset).await;
-                    if log.fill(&page) == Progress::CaughtUp {
+                    let mut filled = log.fill(top, &page);
+                    if filled == Filled::Early {
+                        tokio::time::sleep(NOTICE_DELAY).await;
+                        filled = log.end_wait(top, &page);
+                    }
+                    if filled == Filled::CaughtUp {
                         break;
                     }
                     log.wake();
@@ -202,6 +204,12 @@ impl Hub {
             stop.run_until_cancelled(repair).await;
         });
     }
+}
+
+/// Work without which the hub would be deaf, or never forget: its end is the end of all.
+async fn as_old_as_the_process(work: impl Future<Output = ()>, stop: CancellationToken) {
+    let _our_crash_stops_the_process = stop.drop_guard();
+    work.await;
 }
 
 /// Gives up the logs that nobody came back to.

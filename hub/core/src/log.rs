@@ -5,7 +5,7 @@
 
 use crate::Position;
 use crate::broker::{HistoryPage, PresenceChange};
-use crate::catchup::{Progress, Rules, Step, step_over};
+use crate::catchup::{Progress, Rules, Step, is_lost, step_over};
 use crate::channel::ChannelName;
 use crate::event::Event;
 use crate::inbox::Listener;
@@ -36,6 +36,19 @@ struct State {
     repairing: bool,
     /// Something may be missing that a repair under way has not read.
     suspect: bool,
+    /// Something is missing: what comes next in the ring was noticed too early to be kept, or will not be noticed.
+    torn: bool,
+}
+
+/// What became of a page that a repair read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Filled {
+    /// There is more to read.
+    More,
+    /// Nothing is missing any more.
+    CaughtUp,
+    /// History has lost what comes next, but notices on their way may bring it: the repair waits for them.
+    Early,
 }
 
 /// What became of a notice.
@@ -89,7 +102,7 @@ impl ChannelLog {
     pub(crate) fn offer(&self, event: Arc<Event>) -> Offered {
         let mut state = lock(&self.state);
         let Some(ring) = &mut state.ring else {
-            state.suspect = true;
+            (state.suspect, state.torn) = (true, true);
             return Offered::Passed;
         };
         let top = ring.top();
@@ -100,7 +113,7 @@ impl ChannelLog {
             ring.append(event);
             return Offered::Appended;
         }
-        state.suspect = true;
+        (state.suspect, state.torn) = (true, true);
         if state.start_repair_if_suspect() { Offered::Broken } else { Offered::Passed }
     }
 
@@ -109,6 +122,12 @@ impl ChannelLog {
         let mut state = lock(&self.state);
         state.suspect = true;
         state.ring.is_some() && state.start_repair_if_suspect()
+    }
+
+    /// Makes sure that a repair is under way, which wakes all who listen when it ends. Says whether the caller has to
+    /// start it.
+    pub(crate) fn start_repair(&self) -> bool {
+        !std::mem::replace(&mut lock(&self.state).repairing, true)
     }
 
     /// Appends a change of membership.
@@ -123,24 +142,47 @@ impl ChannelLog {
         lock(&self.state).ring.as_ref().map(Ring::top)
     }
 
-    /// Takes in a page that a repair read after [`top`](Self::top). Says whether the repair reads on.
-    pub(crate) fn fill(&self, page: &HistoryPage) -> Progress {
+    /// Takes in a page that a repair read after `asked`, then the [`top`](Self::top).
+    pub(crate) fn fill(&self, asked: Position, page: &HistoryPage) -> Filled {
         let mut state = lock(&self.state);
-        let State { ring: Some(ring), suspect, repairing } = &mut *state else {
-            return Progress::CaughtUp;
+        let State { ring: Some(ring), torn, .. } = &mut *state else {
+            return Filled::CaughtUp;
         };
         let mut cursor = ring.top();
+        // Notices went on while the page was read, and may have come further than it reaches.
+        let overtaken = cursor != asked && ring.is_past(page.state.top);
         // Members decide for themselves what to do about a loss; the log only must not pretend to reach further back.
         let rules = Rules { retention: &self.options.retention, lag: LagPolicy::Gap };
-        let progress = step_over(&mut cursor, page, rules, |step| match step {
-            Step::Event(event) => ring.append(event),
-            Step::Gap(gap) => ring.restart(gap.to),
-        });
-        if progress == Progress::CaughtUp {
-            // What was noticed while this page was read may be newer than the page.
-            *repairing = std::mem::take(suspect);
+        let progress = if overtaken {
+            Progress::CaughtUp
+        } else if !*torn && is_lost(cursor, &page.state) {
+            return Filled::Early;
+        } else {
+            step_over(&mut cursor, page, rules, |step| match step {
+                Step::Event(event) => ring.append(event),
+                Step::Gap(gap) => ring.restart(gap.to),
+            })
+        };
+        match progress {
+            Progress::More => Filled::More,
+            Progress::CaughtUp => state.end_repair(),
         }
-        if *repairing { Progress::More } else { Progress::CaughtUp }
+    }
+
+    /// Ends a wait for notices: on a repair that read a page after `asked` and is [early](Filled::Early). If they
+    /// brought nothing in all that time, they never will.
+    pub(crate) fn end_wait(&self, asked: Position, page: &HistoryPage) -> Filled {
+        let mut state = lock(&self.state);
+        match state.ring.as_ref().map(Ring::top) {
+            Some(top) if top == asked => {
+                state.torn = true;
+                Filled::More
+            }
+            Some(top) if top.epoch == asked.epoch && top.offset < page.state.top.offset => {
+                Filled::More
+            }
+            Some(_) | None => state.end_repair(),
+        }
     }
 
     /// Reads entries from a place on, as long as `take` says that it has room.
@@ -162,6 +204,16 @@ impl ChannelLog {
     /// The place after a position, if the ring reaches back to it.
     pub(crate) fn place_after(&self, position: Position) -> Option<Place> {
         lock(&self.state).ring.as_ref()?.place_after(position)
+    }
+
+    /// Whether something newer than a position, in its epoch, passed here.
+    pub(crate) fn is_past(&self, position: Position) -> bool {
+        lock(&self.state).ring.as_ref().is_some_and(|ring| ring.is_past(position))
+    }
+
+    /// Whether a position, in the epoch of the log, is newer than anything that passed here.
+    pub(crate) fn is_before(&self, position: Position) -> bool {
+        self.top().is_some_and(|top| top.epoch == position.epoch && top.offset < position.offset)
     }
 
     /// Adds a subscription to those that are woken.
@@ -187,6 +239,13 @@ impl State {
             (self.suspect, self.repairing) = (false, true);
         }
         start
+    }
+
+    fn end_repair(&mut self) -> Filled {
+        // What was noticed while the last page was read may be newer than the page.
+        self.repairing = std::mem::take(&mut self.suspect);
+        self.torn &= self.repairing;
+        if self.repairing { Filled::More } else { Filled::CaughtUp }
     }
 }
 
@@ -227,8 +286,8 @@ mod tests {
         assert_eq!(offer(&log, 4), Offered::Passed);
         assert_eq!(offer(&log, 7), Offered::Broken);
         assert_eq!(offer(&log, 8), Offered::Passed);
-        assert_eq!(log.fill(&page(1..=7)), Progress::More, "8 was noticed during the repair");
-        assert_eq!(log.fill(&page(1..=8)), Progress::CaughtUp);
+        assert_eq!(log.fill(at(4), &page(1..=7)), Filled::More, "8 was noticed during the repair");
+        assert_eq!(log.fill(at(7), &page(1..=8)), Filled::CaughtUp);
         assert_eq!(log.top(), Some(at(8)));
         assert_eq!(offer(&log, 9), Offered::Appended);
     }
@@ -241,11 +300,39 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_notices_have_overtaken_changes_nothing() {
+        let log = log_at(3);
+        let place = log.place_after(at(3)).unwrap();
+        assert!(log.doubt());
+        assert_eq!(offer(&log, 4), Offered::Appended);
+        assert_eq!(log.fill(at(3), &page(1..=3)), Filled::CaughtUp);
+        assert_eq!(log.top(), Some(at(4)));
+        assert!(matches!(log.read(place, |_| true), Read::End(_)));
+    }
+
+    #[test]
+    fn what_history_lost_may_still_be_noticed() {
+        let log = log_at(3);
+        assert!(log.doubt());
+        assert_eq!(log.fill(at(3), &page(6..=7)), Filled::Early);
+        assert_eq!(offer(&log, 4), Offered::Appended);
+        assert_eq!(log.end_wait(at(3), &page(6..=7)), Filled::More, "some came, more may");
+        (5..=7).for_each(|offset| assert_eq!(offer(&log, offset), Offered::Appended));
+        assert_eq!(log.end_wait(at(4), &page(6..=7)), Filled::CaughtUp);
+
+        assert!(log.doubt());
+        assert_eq!(log.fill(at(7), &page(9..=9)), Filled::Early);
+        assert_eq!(log.end_wait(at(7), &page(9..=9)), Filled::More, "nothing came");
+        assert_eq!(log.fill(at(7), &page(9..=9)), Filled::CaughtUp);
+        assert_eq!((log.top(), log.place_after(at(7))), (Some(at(9)), None));
+    }
+
+    #[test]
     fn a_loss_restarts_the_ring_after_it() {
         let log = log_at(3);
         let place = log.place_after(at(3)).unwrap();
         assert_eq!(offer(&log, 9), Offered::Broken);
-        assert_eq!(log.fill(&page(8..=9)), Progress::CaughtUp);
+        assert_eq!(log.fill(at(3), &page(8..=9)), Filled::CaughtUp);
         assert_eq!(log.read(place, |_| true), Read::Void);
         assert_eq!(log.place_after(at(3)), None);
         assert!(log.place_after(at(7)).is_some());

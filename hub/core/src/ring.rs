@@ -46,6 +46,11 @@ impl Ring {
         self.top
     }
 
+    /// Whether something newer than a position, in its epoch, passed here.
+    pub(crate) fn is_past(&self, position: Position) -> bool {
+        self.top.epoch == position.epoch && self.top.offset > position.offset
+    }
+
     /// Appends the event after `top`.
     pub(crate) fn append(&mut self, event: Arc<Event>) {
         debug_assert_eq!(event.position, self.top.at(self.top.offset.next()));
