@@ -90,6 +90,16 @@ enum Advance {
     Behind,
 }
 
+/// How a subscription that has caught up with history stands to its log.
+enum Rejoin {
+    /// In it.
+    Found,
+    /// Too late: the log went on and has dropped what comes next.
+    Passed,
+    /// Ahead of it, or in another epoch: the log will be there soon, and say so.
+    Awaited,
+}
+
 impl Feed {
     /// A feed without subscriptions. With a connection, events that exclude it are passed over.
     #[must_use]
@@ -105,7 +115,7 @@ impl Feed {
         }
     }
 
-    /// Subscribes to a channel.
+    /// Subscribes to a channel, which must not be [in it](Self::contains) yet.
     ///
     /// # Errors
     /// As [`open`].
@@ -117,7 +127,7 @@ impl Feed {
         Ok(self.insert(opened))
     }
 
-    /// Takes an opened channel in; its events follow.
+    /// Takes an opened channel in, which must not be [in it](Self::contains) yet; its events follow.
     pub fn insert(&mut self, opened: Opened) -> Joined {
         let Opened { lease, resumption } = opened;
         let entry = self.subscriptions.vacant_entry();
@@ -128,12 +138,14 @@ impl Feed {
         // Whatever came before it listened is found by looking once.
         listener.announce();
         let cursor = resumption.position;
+        // Looked up now and not at the first read, so that changes of membership from now on are seen.
+        let place = lease.log().place_after(cursor);
         entry.insert(Subscription {
             lease,
             listener,
             listener_key,
             cursor,
-            place: None,
+            place,
             catching_up: false,
         });
         Joined { position: cursor, recovery: resumption.recovery }
@@ -144,11 +156,12 @@ impl Feed {
         let Some(slot) = self.slot(channel) else {
             return false;
         };
-        self.subscriptions.remove(slot);
-        self.behind.retain(|&behind| behind as usize != slot);
-        if self.reading.as_ref().is_some_and(|reading| reading.slot as usize == slot) {
-            self.reading = None;
-        }
+        self.subscriptions.remove(slot as usize);
+        // The next to join gets the same slot, and whoever comes and goes must not make the lists grow.
+        self.inbox.forget(slot);
+        self.ready.retain(|&ready| ready != slot);
+        self.behind.retain(|&behind| behind != slot);
+        self.reading.take_if(|reading| reading.slot == slot);
         true
     }
 
@@ -178,7 +191,7 @@ impl Feed {
     /// Reads what is new into the outlet until it is full or nothing is left, then is pending until there is more.
     pub fn poll_deliver(&mut self, cx: &mut Context<'_>, out: &mut impl Outlet) -> Poll<()> {
         self.inbox.collect(&mut self.ready, cx.waker());
-        loop {
+        while !out.is_full() {
             while let Some(slot) = self.ready.pop_front() {
                 match self.advance(slot, out) {
                     Advance::CaughtUp => {}
@@ -189,19 +202,14 @@ impl Feed {
                     }
                 }
             }
-            if out.is_full() {
-                return Poll::Ready(());
-            }
             ready!(self.poll_history(cx, out));
         }
+        Poll::Ready(())
     }
 
     /// Reads the log of a slot that was announced.
     fn advance(&mut self, slot: u32, out: &mut impl Outlet) -> Advance {
-        let Some(subscription) = self.subscriptions.get_mut(slot as usize) else {
-            // It left after it was announced.
-            return Advance::CaughtUp;
-        };
+        let subscription = &mut self.subscriptions[slot as usize];
         subscription.listener.heard();
         if subscription.catching_up {
             return Advance::CaughtUp;
@@ -233,22 +241,24 @@ impl Feed {
         let subscription = &mut self.subscriptions[slot as usize];
         match subscription.take_page(&page, self.connection, &self.hub, out) {
             Progress::More => self.behind.push_back(slot),
-            Progress::CaughtUp => {
-                subscription.catching_up = false;
-                if subscription.rejoin_log(&self.hub) {
+            Progress::CaughtUp => match subscription.rejoin_log(&self.hub) {
+                Rejoin::Found => {
+                    subscription.catching_up = false;
                     // What the log took in meanwhile was announced to a subscription that did not listen.
                     self.ready.push_back(slot);
                 }
-            }
+                Rejoin::Passed => self.behind.push_back(slot),
+                Rejoin::Awaited => subscription.catching_up = false,
+            },
         }
         Poll::Ready(())
     }
 
-    fn slot(&self, channel: &ChannelName) -> Option<usize> {
+    fn slot(&self, channel: &ChannelName) -> Option<u32> {
         self.subscriptions
             .iter()
             .find(|(_, subscription)| subscription.channel() == channel)
-            .map(|(slot, _)| slot)
+            .map(|(_, subscription)| subscription.listener.slot())
     }
 }
 
@@ -298,7 +308,11 @@ impl Subscription {
         let log = self.lease.log();
         loop {
             let Some(place) = self.place.or_else(|| log.place_after(self.cursor)) else {
-                return Advance::Behind;
+                if !log.is_before(self.cursor) {
+                    return Advance::Behind;
+                }
+                self.await_log(hub);
+                return Advance::CaughtUp;
             };
             let cursor = &mut self.cursor;
             let read = log.read(place, |entry| {
@@ -358,17 +372,27 @@ impl Subscription {
         })
     }
 
-    /// Finds the place in the log again, and says whether it did.
-    ///
-    /// If not, the log is behind history: it has missed something, or is about to be told. Its repair wakes all who
-    /// listen after reading history anew, so there is nothing to do but wait.
-    fn rejoin_log(&mut self, hub: &Hub) -> bool {
+    /// Finds the place in the log again.
+    fn rejoin_log(&mut self, hub: &Hub) -> Rejoin {
         let log = self.lease.log();
         self.place = log.place_after(self.cursor);
-        if self.place.is_none() && log.doubt() {
+        if self.place.is_some() {
+            Rejoin::Found
+        } else if log.is_past(self.cursor) {
+            Rejoin::Passed
+        } else {
+            self.await_log(hub);
+            Rejoin::Awaited
+        }
+    }
+
+    /// Makes sure that the log will move, and wake all who listen: what history shows and the log does not is on its
+    /// way as a notice, or was missed.
+    fn await_log(&self, hub: &Hub) {
+        let log = self.lease.log();
+        if log.start_repair() {
             hub.repair(Arc::clone(log));
         }
-        self.place.is_some()
     }
 }
 

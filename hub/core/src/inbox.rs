@@ -36,6 +36,11 @@ impl Inbox {
         }
     }
 
+    /// Takes a slot off the list. Its subscription must have ended, so that it is not announced again.
+    pub(crate) fn forget(&self, slot: u32) {
+        lock(&self.0).ready.retain(|&ready| ready != slot);
+    }
+
     fn push(&self, slot: u32) {
         let mut state = lock(&self.0);
         state.ready.push(slot);
@@ -51,6 +56,10 @@ impl Inbox {
 impl Listener {
     pub(crate) fn new(inbox: Arc<Inbox>, slot: u32) -> Self {
         Listener { inbox, slot, announced: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot
     }
 
     /// Puts the subscription on its connection's ready list, unless it is there.
