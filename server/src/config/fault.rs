@@ -64,7 +64,7 @@ impl Fault {
             self.place.map_or_else(Default::default, |place| (place.path, place.origin));
         let sentence = match self.kind {
             Kind::UnknownKey { key, known } => {
-                format!("unknown key '{key}' in {}; {}", path.table(), suggestion(&key, known))
+                format!("unknown key '{key}' {}; {}", path.inside(), suggestion(&key, known))
             }
             Kind::UnknownWord { word, known } => {
                 format!("{} cannot be \"{word}\"; {}", path.value(), suggestion(&word, known))

@@ -1,7 +1,5 @@
 //! The way from the top of the configuration to one value, and how it reads in a sentence.
 
-use std::fmt::Write as _;
-
 /// The keys and list places that lead to a value.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Path(Vec<Step>);
@@ -45,42 +43,37 @@ impl Path {
         match self.0.split_last() {
             None => "the configuration".to_owned(),
             Some((Step::Key(key), [])) => format!("'{key}'"),
-            Some((Step::Key(key), above)) => format!("'{key}' in {}", table(above)),
+            Some((Step::Key(key), above)) => format!("'{key}' {}", inside(above)),
             Some((Step::Item(index), above)) => {
                 format!("item {} of {}", index + 1, Path(above.to_vec()).value())
             }
         }
     }
 
-    /// The table at the end, for a sentence: `[drain]`, `[[tokens.keys]] number 2`.
-    pub(crate) fn table(&self) -> String {
-        table(&self.0)
+    /// What stands inside the table at the end stands there: `in [drain]`, `in [[tokens.keys]] number 2`.
+    pub(crate) fn inside(&self) -> String {
+        inside(&self.0)
     }
 }
 
-fn table(steps: &[Step]) -> String {
-    let mut name = String::new();
+fn inside(steps: &[Step]) -> String {
+    let mut keys = Vec::new();
     let mut item = None;
     for step in steps {
         match step {
             Step::Key(key) => {
-                if !name.is_empty() {
-                    name.push('.');
-                }
-                name.push_str(key);
+                keys.push(key.as_str());
                 item = None;
             }
             Step::Item(index) => item = Some(index + 1),
         }
     }
-    let mut text = String::new();
-    // Writing to a `String` cannot fail.
-    let _ = match item {
-        _ if name.is_empty() => write!(text, "the top level"),
-        None => write!(text, "[{name}]"),
-        Some(number) => write!(text, "[[{name}]] number {number}"),
-    };
-    text
+    let name = keys.join(".");
+    match item {
+        _ if name.is_empty() => "at the top level".to_owned(),
+        None => format!("in [{name}]"),
+        Some(number) => format!("in [[{name}]] number {number}"),
+    }
 }
 
 #[cfg(test)]
@@ -91,9 +84,9 @@ mod tests {
     fn a_path_reads_as_people_write_toml() {
         assert_eq!(Path::of(&["drain", "window"]).value(), "'window' in [drain]");
         assert_eq!(Path::of(&["drain"]).value(), "'drain'");
-        assert_eq!(Path::default().table(), "the top level");
+        assert_eq!(Path::default().inside(), "at the top level");
         let key = Path::of(&["tokens", "keys"]).item(1);
-        assert_eq!(key.table(), "[[tokens.keys]] number 2");
+        assert_eq!(key.inside(), "in [[tokens.keys]] number 2");
         assert_eq!(key.key("secret").value(), "'secret' in [[tokens.keys]] number 2");
         let origin = Path::of(&["public", "allowed_origins"]).item(0);
         assert_eq!(origin.value(), "item 1 of 'allowed_origins' in [public]");

@@ -19,7 +19,7 @@ const UNREADABLE: &[Wrong] = &[
     ),
     wrong(
         "[pubilc]\n",
-        "fanline.toml:1: unknown key 'pubilc' in the top level; did you mean 'public'?",
+        "fanline.toml:1: unknown key 'pubilc' at the top level; did you mean 'public'?",
     ),
     wrong(
         "[drain]\nshoe = 1\n",
