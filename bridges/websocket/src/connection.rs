@@ -17,9 +17,11 @@ use crate::timers::{Timer, Timers};
 use crate::work::Work;
 use fanline_core::ids::ConnectionId;
 use fanline_core::{Limits, Reason};
+use fanline_edge::Edge;
 use fanline_edge::admission::Admitted;
-use fanline_edge::{Edge, Identity};
-use std::future::poll_fn;
+use fanline_edge::edge::Entrance;
+use fanline_edge::metrics::CountedConnection;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -39,7 +41,10 @@ pub(crate) struct Connection {
     /// Requests in a row that could not be read.
     pub(crate) faults: u8,
     phase: Phase,
+    _counted: CountedConnection,
+    /// Wakes this task when the drain begins. Polled once, to say so: it takes a lock that all connections share.
     drain: Pin<Box<WaitForCancellationFutureOwned>>,
+    enrolled: bool,
     draining: bool,
 }
 
@@ -63,14 +68,40 @@ enum Turn {
     Wait,
 }
 
+/// Lives until the client or the hub ends it.
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.enrolled {
+            self.enrolled = true;
+            let _begun = self.drain.as_mut().poll(cx);
+        }
+        loop {
+            let turn = match self.phase {
+                Phase::Open | Phase::Closing => self.turn(cx),
+                Phase::Lingering => self.linger(cx),
+                Phase::Ended => {
+                    tracing::debug!(fanline.connection.id = %self.id, "disconnected");
+                    return Poll::Ready(());
+                }
+            };
+            if turn == Turn::Wait {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
 impl Connection {
     /// A connection that begins with its welcome, or, without an identity, with waiting for one.
     pub(crate) fn new(
         edge: Edge,
-        admitted: Admitted,
-        identity: Option<Identity>,
+        entrance: Entrance,
+        counted: CountedConnection,
         socket: Socket,
     ) -> Self {
+        let Entrance { admitted, identity } = entrance;
         let id = ConnectionId::new(edge.hub.clock().wall(), edge.hub.random());
         let drain = Box::pin(edge.drain.begins().cancelled_owned());
         let mut connection = Connection {
@@ -83,9 +114,12 @@ impl Connection {
             work: None,
             faults: 0,
             phase: Phase::Open,
+            _counted: counted,
             drain,
+            enrolled: false,
             draining: false,
         };
+        tracing::debug!(fanline.connection.id = %connection.id, "connected");
         connection.schedule_ping();
         match identity {
             Some(identity) => connection.begin(identity, None),
@@ -95,29 +129,6 @@ impl Connection {
             }
         }
         connection
-    }
-
-    /// Lives until the client or the hub ends it.
-    pub(crate) async fn run(mut self) {
-        tracing::debug!(fanline.connection.id = %self.id, "connected");
-        // Registers this task with the drain. Later turns look at a flag instead: this future takes a lock that all
-        // connections share.
-        let _pending = futures_util::poll!(self.drain.as_mut());
-        poll_fn(|cx| self.poll(cx)).await;
-        tracing::debug!(fanline.connection.id = %self.id, "disconnected");
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let turn = match self.phase {
-                Phase::Open | Phase::Closing => self.turn(cx),
-                Phase::Lingering => self.linger(cx),
-                Phase::Ended => return Poll::Ready(()),
-            };
-            if turn == Turn::Wait {
-                return Poll::Pending;
-            }
-        }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Turn {

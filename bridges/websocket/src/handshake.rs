@@ -77,19 +77,21 @@ async fn upgrade(
 
     let counted = edge.metrics.connected(Transport::WebSocket);
     let tasks = edge.tasks.clone();
-    tasks.spawn(async move {
-        let _counted = counted;
+    tasks.clone().spawn(async move {
         // The client may be gone before the upgrade is done.
         let Ok(upgraded) = upgrade.await else { return };
         let (io, read_already) = Io::from_upgraded(upgraded);
         let limits = edge.hub.limits();
         let socket = Socket::new(io, read_already, limits.frame_bytes, limits.writer_bytes);
         let metrics = edge.metrics.clone();
-        let connection = Connection::new(edge, entrance.admitted, entrance.identity, socket);
-        // A defect met by one connection ends that one, and is counted.
-        if AssertUnwindSafe(connection.run()).catch_unwind().await.is_err() {
-            metrics.panicked();
-        }
+        let connection = Connection::new(edge, entrance, counted, socket);
+        // A task of its own, so that nothing of the handshake is carried along for as long as the connection lives. A
+        // defect met by one connection ends that one, and is counted.
+        tasks.spawn(AssertUnwindSafe(connection).catch_unwind().map(move |ended| {
+            if ended.is_err() {
+                metrics.panicked();
+            }
+        }));
     });
     response
 }
