@@ -32,7 +32,7 @@ pub(crate) enum Value {
     /// In the order of writing, so that the first mistake is told first.
     Table(Vec<(String, Node)>),
     /// The text of an environment variable. What it is depends on what is wanted: see
-    /// [`Reader`](super::reader::Reader).
+    /// [`reader`](super::reader).
     Raw(String),
 }
 

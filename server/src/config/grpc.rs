@@ -18,7 +18,7 @@ section! {
         /// Address and port. Port 0 takes any free port.
         listen: ListenAddress = ListenAddress::loopback(50051);
         /// Certificate authority (PEM) of the backends' certificates. Set, every backend must show one: mutual TLS, which
-        /// needs [tls]. The API key is needed all the same, since it carries the scopes.
+        /// needs `[tls]`. The API key is needed all the same, since it carries the scopes.
         client_ca: Option<Secret> = None, like r#""file:ca.pem""#;
     }
 }

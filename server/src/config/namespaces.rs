@@ -16,7 +16,7 @@ use super::text::DurationText;
 
 section! {
     /// Options of the channels `chat:...`. A channel whose namespace has no section is refused. The section
-    /// [namespaces.default] serves channels without a colon.
+    /// `[namespaces.default]` serves channels without a colon.
     NamespaceConfig {
         /// Who may subscribe: "anyone", "authenticated" (has a user), "token" (whose token grants it), "nobody".
         subscribe: Who = Who::Token;
@@ -26,13 +26,13 @@ section! {
         history: Who = Who::Token;
         /// Whether members are told of each other: false, true (who may ask is up to the token), or who may ask.
         presence: PresenceOption = PresenceOption::Off;
-        /// Newest events kept per channel. Not set: as in [history].
+        /// Newest events kept per channel. Not set: as in `[history]`.
         history_size: Option<usize> = None, like "1000";
-        /// Age at which an event leaves history. Not set: as in [history].
+        /// Age at which an event leaves history. Not set: as in `[history]`.
         history_ttl: Option<DurationText> = None, like r#""1h""#;
         /// What a member gets that lagged beyond history: "gap" and then all that is held, or the "latest" event only.
         lag: Lag = Lag::Gap;
-        /// In [namespaces.default] only: serve all undeclared namespaces too.
+        /// In `[namespaces.default]` only: serve all undeclared namespaces too.
         open: bool = false;
     }
 }

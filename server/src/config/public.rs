@@ -18,7 +18,7 @@ section! {
     PublicConfig {
         /// Address and port. Port 0 takes any free port.
         listen: ListenAddress = ListenAddress::loopback(8080);
-        /// Origins whose pages may connect, as scheme://host[:port], matched exactly. Requests without an Origin header do
+        /// Origins whose pages may connect, as `scheme://host[:port]`, matched exactly. Requests without an Origin header do
         /// not come from a browser and are let in.
         allowed_origins: Vec<String> = Vec::new(), like r#"["https://app.example.com"]"#;
         /// Addresses or networks of proxies in front of this hub. Only they are believed when they say, by Forwarded or

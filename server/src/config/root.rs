@@ -17,7 +17,7 @@ use super::tls::TlsConfig;
 use super::tokens::TokensConfig;
 
 section! {
-    /// All sections. None is needed but one [[api_keys]].
+    /// All sections. None is needed but one `[[api_keys]]`.
     Config {
         /// The listener of browsers.
         public: PublicConfig = PublicConfig::default();

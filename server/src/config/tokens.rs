@@ -25,7 +25,7 @@ section! {
         leeway: DurationText = DurationText::seconds(5);
         /// How far ahead the claim `exp` may lie. A token that is good for longer is refused.
         max_lifetime: DurationText = DurationText::seconds(24 * 3600);
-        /// The keys, in sections of their own: see [[tokens.keys]].
+        /// The keys, in sections of their own: see `[[tokens.keys]]`.
         keys: Vec<TokenKeyConfig> = Vec::new();
     }
 }
