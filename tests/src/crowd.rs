@@ -83,6 +83,7 @@ impl CrowdMember {
             match head.opcode {
                 FrameHead::TEXT => self.tally.see(text(&bytes[head.head_bytes..])?)?,
                 FrameHead::PING => {}
+                FrameHead::CLOSE => return Err(format!("a Close {:?}", &bytes[head.head_bytes..])),
                 opcode => return Err(format!("a frame with the opcode {opcode}")),
             }
             taken += head.frame_bytes();

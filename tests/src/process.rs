@@ -114,6 +114,15 @@ impl Process {
     }
 }
 
+impl Drop for Process {
+    /// What the process said belongs to the failure of its test.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.output());
+        }
+    }
+}
+
 fn collect(
     readers: &mut JoinSet<()>,
     pipe: Option<impl AsyncRead + Unpin + Send + 'static>,

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
+
+/// How long the last member may take.
+const STANDSTILL: Duration = Duration::from_secs(60);
 
 /// The offsets that a number of members have reached.
 #[derive(Clone, Debug)]
@@ -27,11 +30,23 @@ impl Progress {
         offsets.min().unwrap_or(u64::MAX)
     }
 
-    /// Waits until all members have reached `offset`.
+    /// Waits until all members have reached `offset`, and panics when they take too long.
     pub async fn until(&self, offset: u64) {
-        let mut ticks = interval(Duration::from_millis(1));
-        while self.least() < offset {
-            ticks.tick().await;
+        let reached = async {
+            let mut ticks = interval(Duration::from_millis(1));
+            while self.least() < offset {
+                ticks.tick().await;
+            }
+        };
+        if timeout(STANDSTILL, reached).await.is_err() {
+            let mut offsets: Vec<u64> =
+                self.0.iter().map(|offset| offset.load(Ordering::Relaxed)).collect();
+            offsets.sort_unstable();
+            let behind = offsets.partition_point(|reached| *reached < offset);
+            let (least, most) = (offsets.first(), offsets.last());
+            panic!(
+                "{behind} members are not at {offset} after {STANDSTILL:?}: the last is at {least:?}, the first at {most:?}"
+            );
         }
     }
 }

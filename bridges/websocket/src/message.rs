@@ -52,7 +52,7 @@ pub(crate) fn welcome(
     encode(&Message::Welcome {
         connection: Shown(connection),
         user: user.map_or("", UserId::as_str),
-        ping_interval: ping_interval.as_secs_f64(),
+        ping_interval: Seconds(ping_interval),
         expires_in: expires_in.as_secs(),
         channels: ChannelsView(channels),
     })
@@ -165,7 +165,7 @@ enum Message<'a> {
     Welcome {
         connection: Shown<ConnectionId>,
         user: &'a str,
-        ping_interval: f64,
+        ping_interval: Seconds,
         expires_in: u64,
         channels: ChannelsView<'a>,
     },
@@ -261,6 +261,18 @@ struct Shown<T>(T);
 impl<T: Display> Serialize for Shown<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
+    }
+}
+
+/// A time in seconds: a whole number where it is one.
+struct Seconds(Duration);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.subsec_nanos() {
+            0 => serializer.serialize_u64(self.0.as_secs()),
+            _ => serializer.serialize_f64(self.0.as_secs_f64()),
+        }
     }
 }
 

@@ -78,26 +78,26 @@ struct Subscription {
     listener_key: usize,
     /// The last position that was delivered, or skipped on purpose.
     cursor: Position,
-    /// Where that is in the log, unless the cursor is off it.
-    place: Option<Place>,
+    stand: Stand,
+}
+
+/// How a subscription stands to its log.
+#[derive(Clone, Copy, Debug)]
+enum Stand {
+    /// In it, at the place of the cursor, unless that has left the ring since.
+    In(Place),
+    /// Not in it, as far as it knows.
+    Off,
     /// On the list of those that read history: whatever wakes it meanwhile, it goes on there.
-    catching_up: bool,
+    Behind,
+    /// It has read all of history, and the log has not come so far yet: the log will, and wake it.
+    Ahead,
 }
 
 enum Advance {
     CaughtUp,
     Full,
     Behind,
-}
-
-/// How a subscription that has caught up with history stands to its log.
-enum Rejoin {
-    /// In it.
-    Found,
-    /// Too late: the log went on and has dropped what comes next.
-    Passed,
-    /// Ahead of it, or in another epoch: the log will be there soon, and say so.
-    Awaited,
 }
 
 impl Feed {
@@ -139,15 +139,8 @@ impl Feed {
         listener.announce();
         let cursor = resumption.position;
         // Looked up now and not at the first read, so that changes of membership from now on are seen.
-        let place = lease.log().place_after(cursor);
-        entry.insert(Subscription {
-            lease,
-            listener,
-            listener_key,
-            cursor,
-            place,
-            catching_up: false,
-        });
+        let stand = lease.log().place_after(cursor).map_or(Stand::Off, Stand::In);
+        entry.insert(Subscription { lease, listener, listener_key, cursor, stand });
         Joined { position: cursor, recovery: resumption.recovery }
     }
 
@@ -211,12 +204,12 @@ impl Feed {
     fn advance(&mut self, slot: u32, out: &mut impl Outlet) -> Advance {
         let subscription = &mut self.subscriptions[slot as usize];
         subscription.listener.heard();
-        if subscription.catching_up {
-            return Advance::CaughtUp;
+        match subscription.stand {
+            Stand::Behind => Advance::CaughtUp,
+            Stand::In(_) | Stand::Off | Stand::Ahead => {
+                subscription.read_log(self.connection, &self.hub, out)
+            }
         }
-        let advance = subscription.read_log(self.connection, &self.hub, out);
-        subscription.catching_up = matches!(advance, Advance::Behind);
-        advance
     }
 
     /// Goes on with the page under way, or starts the next. Ready when a subscription moved.
@@ -239,17 +232,16 @@ impl Feed {
         let slot = reading.slot;
         self.reading = None;
         let subscription = &mut self.subscriptions[slot as usize];
-        match subscription.take_page(&page, self.connection, &self.hub, out) {
-            Progress::More => self.behind.push_back(slot),
-            Progress::CaughtUp => match subscription.rejoin_log(&self.hub) {
-                Rejoin::Found => {
-                    subscription.catching_up = false;
-                    // What the log took in meanwhile was announced to a subscription that did not listen.
-                    self.ready.push_back(slot);
-                }
-                Rejoin::Passed => self.behind.push_back(slot),
-                Rejoin::Awaited => subscription.catching_up = false,
-            },
+        let progress = subscription.take_page(&page, self.connection, &self.hub, out);
+        subscription.stand = match progress {
+            Progress::More => Stand::Behind,
+            Progress::CaughtUp => subscription.stand_after_history(),
+        };
+        match subscription.stand {
+            Stand::Behind => self.behind.push_back(slot),
+            // What the log took in meanwhile was announced to a subscription that did not listen.
+            Stand::In(_) | Stand::Off => self.ready.push_back(slot),
+            Stand::Ahead => subscription.await_log(&self.hub),
         }
         Poll::Ready(())
     }
@@ -307,12 +299,12 @@ impl Subscription {
     ) -> Advance {
         let log = self.lease.log();
         loop {
-            let Some(place) = self.place.or_else(|| log.place_after(self.cursor)) else {
-                if !log.is_before(self.cursor) {
-                    return Advance::Behind;
-                }
-                self.await_log(hub);
-                return Advance::CaughtUp;
+            let place = match self.stand {
+                Stand::In(place) => place,
+                Stand::Off | Stand::Behind | Stand::Ahead => match log.place_after(self.cursor) {
+                    Some(place) => place,
+                    None => return self.wait_or_read_history(hub),
+                },
             };
             let cursor = &mut self.cursor;
             let read = log.read(place, |entry| {
@@ -334,16 +326,16 @@ impl Subscription {
             });
             match read {
                 Read::End(place) => {
-                    self.place = Some(place);
+                    self.stand = Stand::In(place);
                     return Advance::CaughtUp;
                 }
                 Read::Full(place) => {
-                    self.place = Some(place);
+                    self.stand = Stand::In(place);
                     return Advance::Full;
                 }
                 Read::Void => {
                     hub.metrics().lagged.inc();
-                    self.place = None;
+                    self.stand = Stand::Off;
                 }
             }
         }
@@ -372,26 +364,33 @@ impl Subscription {
         })
     }
 
-    /// Finds the place in the log again.
-    fn rejoin_log(&mut self, hub: &Hub) -> Rejoin {
-        let log = self.lease.log();
-        self.place = log.place_after(self.cursor);
-        if self.place.is_some() {
-            Rejoin::Found
-        } else if log.is_past(self.cursor) {
-            Rejoin::Passed
-        } else {
+    /// What to do without a place in the log.
+    fn wait_or_read_history(&mut self, hub: &Hub) -> Advance {
+        if matches!(self.stand, Stand::Ahead) && self.lease.log().is_before(self.cursor) {
             self.await_log(hub);
-            Rejoin::Awaited
+            return Advance::CaughtUp;
         }
+        self.stand = Stand::Behind;
+        Advance::Behind
     }
 
-    /// Makes sure that the log will move, and wake all who listen: what history shows and the log does not is on its
-    /// way as a notice, or was missed.
+    /// Makes sure that the log moves, and wakes all who listen when it has: what history shows and the log does not is
+    /// on its way as a notice, or was missed.
     fn await_log(&self, hub: &Hub) {
         let log = self.lease.log();
         if log.start_repair() {
             hub.repair(Arc::clone(log));
+        }
+    }
+
+    /// Where it stands once it has read all of history.
+    fn stand_after_history(&self) -> Stand {
+        let log = self.lease.log();
+        match log.place_after(self.cursor) {
+            Some(place) => Stand::In(place),
+            // Meanwhile the log went on and has dropped what comes next.
+            None if log.is_past(self.cursor) => Stand::Behind,
+            None => Stand::Ahead,
         }
     }
 }
@@ -411,3 +410,6 @@ impl std::fmt::Debug for Reading {
 fn is_excluded(event: &Event, connection: Option<ConnectionId>) -> bool {
     connection.is_some_and(|connection| event.excludes(connection))
 }
+
+#[cfg(test)]
+mod tests;

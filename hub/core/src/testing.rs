@@ -1,5 +1,9 @@
 //! What the tests of this crate and of broker crates build on.
 
+mod switched;
+
+pub use switched::SwitchedBroker;
+
 use crate::broker::{NoticeReceiver, notices};
 use crate::channel::ChannelName;
 use crate::clock::{Clock, ManualClock, Timestamp};
@@ -9,7 +13,7 @@ use crate::ids::EventId;
 use crate::limits::Limits;
 use crate::memory::{MemoryBroker, MemoryLimits};
 use crate::metrics::HubMetrics;
-use crate::namespace::{NamespaceOptions, Namespaces, Retention};
+use crate::namespace::{LagPolicy, NamespaceOptions, Namespaces, Retention};
 use crate::position::{Epoch, Position};
 use crate::random::Random;
 use bytes::Bytes;
@@ -57,8 +61,10 @@ pub fn event(channel: &str, position: Position) -> Arc<Event> {
 }
 
 /// A hub on the memory broker, with a clock that stands still. Namespace `a` keeps 10 events for a minute, `none`
-/// keeps nothing, and `room` has presence.
+/// keeps nothing, `room` has presence, and in `ticker` only the latest event counts.
 pub struct TestHub {
+    /// The memory broker, behind a switch.
+    pub broker: Arc<SwitchedBroker>,
     /// Moves the time of hub and broker.
     pub clock: ManualClock,
     hub: Hub,
@@ -86,12 +92,14 @@ impl TestHub {
             ..NamespaceOptions::default()
         };
         let room = NamespaceOptions { presence: true, ..keeps_10.clone() };
-        let declared = [("a", keeps_10), ("none", keeps_none), ("room", room)];
+        let ticker = NamespaceOptions { lag: LagPolicy::Latest, ..keeps_10.clone() };
+        let declared = [("a", keeps_10), ("none", keeps_none), ("room", room), ("ticker", ticker)];
         let namespaces =
             Namespaces::new(declared.map(|(name, options)| (name.to_owned(), options)), false);
         let stop = CancellationToken::new();
+        let broker = Arc::new(SwitchedBroker::new(fixture.broker));
         let parts = HubParts {
-            broker: Arc::new(fixture.broker),
+            broker: Arc::clone(&broker) as _,
             notices: fixture.notices,
             namespaces,
             limits,
@@ -100,7 +108,7 @@ impl TestHub {
             metrics: HubMetrics::register(&mut Registry::default()),
         };
         let hub = Hub::start(parts, &TaskTracker::new(), stop.clone());
-        TestHub { clock: fixture.clock, hub, _stop: stop.drop_guard() }
+        TestHub { broker, clock: fixture.clock, hub, _stop: stop.drop_guard() }
     }
 }
 

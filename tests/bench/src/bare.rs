@@ -55,10 +55,7 @@ pub(crate) struct BareProcess {
 
 impl BareProcess {
     pub(crate) fn start(cores: Cores, options: BareOptions) -> Result<Self> {
-        let mode = options
-            .mode
-            .to_possible_value()
-            .context("every mode is selectable")?;
+        let mode = options.mode.to_possible_value().context("every mode is selectable")?;
         let mut child = cores
             .on_server_core(std::env::current_exe()?)
             .args(["bare", "--mode", mode.get_name()])
@@ -72,10 +69,8 @@ impl BareProcess {
         let stdout = child.stdout.take().context("stdout is piped")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let address = line
-            .trim()
-            .parse()
-            .with_context(|| format!("the bare broadcaster said {line:?}"))?;
+        let address =
+            line.trim().parse().with_context(|| format!("the bare broadcaster said {line:?}"))?;
         Ok(Self { child, address })
     }
 
@@ -115,10 +110,7 @@ fn serve(listener: &TcpListener, options: BareOptions) -> Result<()> {
 
 /// The load generator leaves when it has measured, in the middle of events.
 fn has_left(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
-    )
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
 fn broadcast(
@@ -147,9 +139,8 @@ fn broadcast(
 }
 
 fn accept_members(listener: &TcpListener, options: BareOptions) -> Result<Vec<Vec<TcpStream>>> {
-    let mut channels: Vec<Vec<TcpStream>> = std::iter::repeat_with(Vec::new)
-        .take(options.channels)
-        .collect();
+    let mut channels: Vec<Vec<TcpStream>> =
+        std::iter::repeat_with(Vec::new).take(options.channels).collect();
     for _ in 0..options.members {
         let (mut member, _) = listener.accept()?;
         member.set_nodelay(true)?;
@@ -226,9 +217,7 @@ pub(crate) mod tests {
                 control.write_all(piece).unwrap();
             }
             for (mut member, events) in members.into_iter().zip([1, 2, 2]) {
-                member
-                    .set_read_timeout(Some(Duration::from_secs(10)))
-                    .unwrap();
+                member.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
                 let mut received = vec![0; events * FRAME_BYTES];
                 member.read_exact(&mut received).unwrap();
                 assert_eq!(
@@ -270,16 +259,8 @@ pub(crate) mod tests {
     ) -> (SocketAddr, JoinHandle<Result<()>>) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let options = BareOptions {
-            mode,
-            channels,
-            members,
-            frame_bytes,
-        };
-        (
-            address,
-            std::thread::spawn(move || serve(&listener, options)),
-        )
+        let options = BareOptions { mode, channels, members, frame_bytes };
+        (address, std::thread::spawn(move || serve(&listener, options)))
     }
 
     /// A member that keeps the borders between writes.

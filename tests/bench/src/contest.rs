@@ -51,17 +51,12 @@ impl Contest {
             .map(|(contestant, rounds)| Standing::new(contestant.name(), rounds))
             .collect();
         let ratios = match &standings[..] {
-            [hub, bare @ ..] if self.contestants[0] == Contestant::Hub => bare
-                .iter()
-                .map(|bare| Ratio::new(hub, bare, self.goal))
-                .collect(),
+            [hub, bare @ ..] if self.contestants[0] == Contestant::Hub => {
+                bare.iter().map(|bare| Ratio::new(hub, bare, self.goal)).collect()
+            }
             _ => Vec::new(),
         };
-        Ok(Outcome {
-            title: self.title,
-            standings,
-            ratios,
-        })
+        Ok(Outcome { title: self.title, standings, ratios })
     }
 }
 

@@ -31,9 +31,7 @@ impl Cores {
     /// A command that runs `program` on the server's core, under the process id of the child.
     pub(crate) fn on_server_core(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("taskset");
-        command
-            .args(["--cpu-list", &self.server.to_string()])
-            .arg(program);
+        command.args(["--cpu-list", &self.server.to_string()]).arg(program);
         command
     }
 

@@ -23,29 +23,17 @@ pub(crate) struct Entered {
 /// Joins `channel` at the hub's public listener.
 pub(crate) fn enter_hub(public: SocketAddr, token: &str, channel: &str) -> Result<Entered> {
     let mut opening = Opening::connect(public)?;
-    opening
-        .upgrade(public, token)
-        .context("WebSocket handshake")?;
-    opening
-        .join(channel)
-        .with_context(|| format!("joining {channel}"))?;
-    Ok(Entered {
-        socket: opening.socket,
-        already_read: opening.unread,
-    })
+    opening.upgrade(public, token).context("WebSocket handshake")?;
+    opening.join(channel).with_context(|| format!("joining {channel}"))?;
+    Ok(Entered { socket: opening.socket, already_read: opening.unread })
 }
 
 /// Enters a bare broadcaster: the channel's number, answered with one byte.
 pub(crate) fn enter_bare(broadcaster: SocketAddr, channel: u32) -> Result<Entered> {
     let mut socket = connect(broadcaster)?;
     socket.write_all(&channel.to_le_bytes())?;
-    socket
-        .read_exact(&mut [0])
-        .context("waiting for the broadcaster to let a member in")?;
-    Ok(Entered {
-        socket,
-        already_read: Vec::new(),
-    })
+    socket.read_exact(&mut [0]).context("waiting for the broadcaster to let a member in")?;
+    Ok(Entered { socket, already_read: Vec::new() })
 }
 
 fn connect(server: SocketAddr) -> Result<TcpStream> {
@@ -62,10 +50,7 @@ struct Opening {
 
 impl Opening {
     fn connect(server: SocketAddr) -> Result<Self> {
-        Ok(Self {
-            socket: connect(server)?,
-            unread: Vec::new(),
-        })
+        Ok(Self { socket: connect(server)?, unread: Vec::new() })
     }
 
     fn upgrade(&mut self, host: SocketAddr, token: &str) -> Result<()> {
@@ -85,27 +70,20 @@ impl Opening {
             if let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
                 break end + 4;
             }
-            ensure!(
-                self.unread.len() < HEAD_BYTES_MAX,
-                "the answer's head does not end"
-            );
+            ensure!(self.unread.len() < HEAD_BYTES_MAX, "the answer's head does not end");
             self.read_more()?;
         };
         let head: Vec<u8> = self.unread.drain(..head_bytes).collect();
         if !head.starts_with(b"HTTP/1.1 101 ") {
             let body = String::from_utf8_lossy(&self.unread);
-            bail!(
-                "the server answered {}{body}",
-                String::from_utf8_lossy(&head)
-            );
+            bail!("the server answered {}{body}", String::from_utf8_lossy(&head));
         }
         Ok(())
     }
 
     fn join(&mut self, channel: &str) -> Result<()> {
         let join = format!(r#"{{"op":"join","id":1,"channel":"{channel}"}}"#);
-        self.socket
-            .write_all(&frames::masked(frames::TEXT, join.as_bytes()))?;
+        self.socket.write_all(&frames::masked(frames::TEXT, join.as_bytes()))?;
         loop {
             let Some(frame) = Frame::first_of(&self.unread)? else {
                 self.read_more()?;
@@ -159,14 +137,8 @@ mod tests {
 
         let said = said.join().unwrap();
         assert!(said.contains("authorization: Bearer a.b.c\r\n"), "{said}");
-        assert!(
-            said.contains("sec-websocket-protocol: fanline.v1\r\n"),
-            "{said}"
-        );
-        assert!(
-            said.ends_with(r#"{"op":"join","id":1,"channel":"bench:7"}"#),
-            "{said}"
-        );
+        assert!(said.contains("sec-websocket-protocol: fanline.v1\r\n"), "{said}");
+        assert!(said.ends_with(r#"{"op":"join","id":1,"channel":"bench:7"}"#), "{said}");
     }
 
     #[test]
@@ -174,10 +146,7 @@ mod tests {
         let (hub, _) =
             fake_hub(b"HTTP/1.1 401 Unauthorized\r\n\r\n{\"reason\":\"UNAUTHENTICATED\"}".to_vec());
         let error = format!("{:#}", enter_hub(hub, "a.b.c", "bench:7").err().unwrap());
-        assert!(
-            error.contains("401") && error.contains("UNAUTHENTICATED"),
-            "{error}"
-        );
+        assert!(error.contains("401") && error.contains("UNAUTHENTICATED"), "{error}");
     }
 
     #[test]

@@ -107,11 +107,7 @@ mod tests {
     fn a_frame_cut_anywhere_is_not_there_yet() {
         let frame = ready_made_event(330);
         for cut in 0..frame.len() {
-            assert_eq!(
-                Frame::first_of(&frame[..cut]).unwrap(),
-                None,
-                "cut at {cut}"
-            );
+            assert_eq!(Frame::first_of(&frame[..cut]).unwrap(), None, "cut at {cut}");
         }
     }
 

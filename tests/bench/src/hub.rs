@@ -51,12 +51,7 @@ impl Hub {
             .stdout(Stdio::null())
             .spawn()
             .with_context(|| format!("starting {}", binary.display()))?;
-        let mut hub = Self {
-            child,
-            listeners,
-            token: token()?,
-            _folder: folder,
-        };
+        let mut hub = Self { child, listeners, token: token()?, _folder: folder };
         hub.wait_until_ready(binary)?;
         Ok(hub)
     }
@@ -81,10 +76,7 @@ impl Hub {
         let deadline = Instant::now() + START_DEADLINE;
         loop {
             if let Some(status) = self.child.try_wait()? {
-                bail!(
-                    "{} ended with {status} instead of serving",
-                    binary.display()
-                );
+                bail!("{} ended with {status} instead of serving", binary.display());
             }
             // Refused while the hub is not listening yet: any failure only means to ask again.
             if is_ready(self.listeners.ops).unwrap_or(false) {
@@ -113,11 +105,7 @@ impl Listeners {
     fn free() -> Result<Self> {
         let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let (public, grpc, ops) = (bind()?, bind()?, bind()?);
-        Ok(Self {
-            public: public.local_addr()?,
-            grpc: grpc.local_addr()?,
-            ops: ops.local_addr()?,
-        })
+        Ok(Self { public: public.local_addr()?, grpc: grpc.local_addr()?, ops: ops.local_addr()? })
     }
 }
 
@@ -173,10 +161,7 @@ log = "warn"
 }
 
 fn token() -> Result<String> {
-    let header = Header {
-        kid: Some("bench".to_owned()),
-        ..Header::default()
-    };
+    let header = Header { kid: Some("bench".to_owned()), ..Header::default() };
     let claims = json!({
         "iss": "fanline-bench",
         "aud": "fanline",
@@ -191,10 +176,7 @@ fn token() -> Result<String> {
 fn is_ready(ops: SocketAddr) -> Result<bool> {
     let mut socket = TcpStream::connect(ops)?;
     socket.set_read_timeout(Some(READINESS_TIMEOUT))?;
-    write!(
-        socket,
-        "GET /readyz HTTP/1.1\r\nhost: {ops}\r\nconnection: close\r\n\r\n"
-    )?;
+    write!(socket, "GET /readyz HTTP/1.1\r\nhost: {ops}\r\nconnection: close\r\n\r\n")?;
     let mut status = [0; "HTTP/1.1 200".len()];
     socket.read_exact(&mut status)?;
     Ok(&status == b"HTTP/1.1 200")
@@ -220,10 +202,7 @@ mod tests {
 
     #[test]
     fn a_binary_that_ends_at_once_is_told() {
-        let cores = Cores {
-            server: 0,
-            generator: 0,
-        };
+        let cores = Cores { server: 0, generator: 0 };
         let error = Hub::start(cores, Path::new("/bin/false")).err().unwrap();
         assert!(error.to_string().contains("instead of serving"), "{error}");
     }

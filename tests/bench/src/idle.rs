@@ -89,11 +89,8 @@ fn keep_quiet(members: &mut Members, time: Duration) -> Result<()> {
 
 impl Report {
     fn print(&self) {
-        let verdict = if self.resident_bytes_per_connection <= self.goal {
-            "held"
-        } else {
-            "MISSED"
-        };
+        let verdict =
+            if self.resident_bytes_per_connection <= self.goal { "held" } else { "MISSED" };
         println!(
             "\nidle, {} connections, opened in {:.1} s",
             self.connections, self.opening_seconds

@@ -67,10 +67,7 @@ pub(crate) fn run(arena: &Arena, options: &LatencyOptions) -> Result<()> {
             sample: Sample::EveryReceipt,
             window: Duration::from_secs(options.seconds),
         },
-        contestants: hub
-            .into_iter()
-            .chain([Contestant::Bare(BareMode::Write)])
-            .collect(),
+        contestants: hub.into_iter().chain([Contestant::Bare(BareMode::Write)]).collect(),
         rounds: options.rounds.get(),
         goal: None,
     };

@@ -57,9 +57,7 @@ struct Outstanding {
 impl Ledger {
     pub(crate) fn new(channels: usize, members: usize, sample: Sample) -> Self {
         Self {
-            channels: std::iter::repeat_with(Channel::default)
-                .take(channels)
-                .collect(),
+            channels: std::iter::repeat_with(Channel::default).take(channels).collect(),
             members,
             sample,
             outstanding: 0,
@@ -71,10 +69,9 @@ impl Ledger {
 
     pub(crate) fn publish(&mut self, channel: usize, at: Instant) {
         self.outstanding += 1;
-        self.channels[channel].outstanding.push_back(Outstanding {
-            published: at,
-            awaiting: self.members,
-        });
+        self.channels[channel]
+            .outstanding
+            .push_back(Outstanding { published: at, awaiting: self.members });
     }
 
     pub(crate) fn receive(&mut self, receipt: Receipt) -> Result<()> {
@@ -92,15 +89,10 @@ impl Ledger {
             event.awaiting -= 1;
             if self.sample == Sample::EveryReceipt || event.awaiting == 0 {
                 let micros = receipt.at.duration_since(event.published).as_micros();
-                self.latencies
-                    .saturating_record(u64::try_from(micros).unwrap_or(MICROS_MAX));
+                self.latencies.saturating_record(u64::try_from(micros).unwrap_or(MICROS_MAX));
             }
         }
-        while channel
-            .outstanding
-            .front()
-            .is_some_and(|event| event.awaiting == 0)
-        {
+        while channel.outstanding.front().is_some_and(|event| event.awaiting == 0) {
             channel.outstanding.pop_front();
             channel.done += 1;
             self.outstanding -= 1;
@@ -184,11 +176,6 @@ mod tests {
     }
 
     fn receipt(before: u64, events: u64, start: Instant, millis: u64) -> Receipt {
-        Receipt {
-            channel: 0,
-            before,
-            events,
-            at: start + Duration::from_millis(millis),
-        }
+        Receipt { channel: 0, before, events, at: start + Duration::from_millis(millis) }
     }
 }

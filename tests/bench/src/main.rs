@@ -77,8 +77,5 @@ fn arena(HubOptions { bin }: HubOptions) -> Result<Arena> {
             .context("this program lies in a folder")?
             .join("fanline"),
     };
-    Ok(Arena {
-        cores: Cores::claim()?,
-        hub_binary,
-    })
+    Ok(Arena { cores: Cores::claim()?, hub_binary })
 }

@@ -58,9 +58,7 @@ impl Members {
         entered.socket.set_nonblocking(true)?;
         let mut socket = TcpStream::from_std(entered.socket);
         let token = Token(self.members.len());
-        self.poll
-            .registry()
-            .register(&mut socket, token, Interest::READABLE)?;
+        self.poll.registry().register(&mut socket, token, Interest::READABLE)?;
         self.members.push(Member {
             socket,
             channel,
@@ -150,14 +148,10 @@ impl Member {
                 .socket
                 .write_all(&frames::masked(frames::PONG, frame.payload))
                 .context("answering a ping"),
-            frames::CLOSE => bail!(
-                "the server closed a member: {}",
-                String::from_utf8_lossy(frame.payload)
-            ),
-            _ => bail!(
-                "a member received {}",
-                String::from_utf8_lossy(frame.payload)
-            ),
+            frames::CLOSE => {
+                bail!("the server closed a member: {}", String::from_utf8_lossy(frame.payload))
+            }
+            _ => bail!("a member received {}", String::from_utf8_lossy(frame.payload)),
         }
     }
 }
@@ -193,9 +187,7 @@ mod tests {
     #[test]
     fn a_ping_is_answered_with_its_own_payload() {
         let (mut members, mut server) = one_member();
-        server
-            .write_all(&[0x80 | frames::PING, 2, b'h', b'i'])
-            .unwrap();
+        server.write_all(&[0x80 | frames::PING, 2, b'h', b'i']).unwrap();
         members.turn(DEADLINE, |_| Ok(())).unwrap();
         let mut pong = [0; 8];
         server.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -215,10 +207,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = Peer::connect(listener.local_addr().unwrap()).unwrap();
         let mut members = Members::new().unwrap();
-        let entered = Entered {
-            socket,
-            already_read: Vec::new(),
-        };
+        let entered = Entered { socket, already_read: Vec::new() };
         members.add(entered, 0).unwrap();
         (members, listener.accept().unwrap().0)
     }

@@ -45,10 +45,8 @@ impl HubPublisher {
         channels: &[String],
         data: &str,
     ) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let endpoint = Endpoint::from_shared(format!("http://{grpc}"))?.tcp_nodelay(true);
         let transport = runtime
             .block_on(endpoint.connect())
@@ -67,10 +65,7 @@ impl HubPublisher {
         Ok(Self {
             bursts,
             failure,
-            prepared: channels
-                .iter()
-                .map(|channel| event(channel, data))
-                .collect(),
+            prepared: channels.iter().map(|channel| event(channel, data)).collect(),
             _runtime: runtime,
         })
     }
@@ -78,16 +73,11 @@ impl HubPublisher {
 
 impl Publisher for HubPublisher {
     fn publish(&mut self, burst: &[usize]) -> Result<()> {
-        let requests = burst
-            .iter()
-            .map(|&channel| self.prepared[channel].clone())
-            .collect();
-        self.bursts
-            .try_send(requests)
-            .map_err(|error| match self.failure() {
-                Some(failure) => anyhow!("publishing failed: {failure}"),
-                None => anyhow!("the hub takes no more events: {error}"),
-            })
+        let requests = burst.iter().map(|&channel| self.prepared[channel].clone()).collect();
+        self.bursts.try_send(requests).map_err(|error| match self.failure() {
+            Some(failure) => anyhow!("publishing failed: {failure}"),
+            None => anyhow!("the hub takes no more events: {error}"),
+        })
     }
 
     fn failure(&self) -> Option<&str> {
@@ -130,10 +120,7 @@ impl BarePublisher {
         let control =
             TcpStream::connect(broadcaster).context("connecting to the bare broadcaster")?;
         control.set_nodelay(true)?;
-        Ok(Self {
-            control,
-            triggers: Vec::new(),
-        })
+        Ok(Self { control, triggers: Vec::new() })
     }
 }
 
@@ -144,9 +131,7 @@ impl Publisher for BarePublisher {
             let channel = u32::try_from(channel).context("channel numbers are below 2^32")?;
             self.triggers.extend(channel.to_le_bytes());
         }
-        self.control
-            .write_all(&self.triggers)
-            .context("triggering the bare broadcaster")
+        self.control.write_all(&self.triggers).context("triggering the bare broadcaster")
     }
 
     fn failure(&self) -> Option<&str> {
@@ -228,16 +213,8 @@ mod tests {
                 .unwrap();
             let address = incoming.local_addr().unwrap();
             let service = PublisherServer::new(FakePublisher { tell });
-            runtime.spawn(
-                Server::builder()
-                    .add_service(service)
-                    .serve_with_incoming(incoming),
-            );
-            Self {
-                address,
-                received,
-                _runtime: runtime,
-            }
+            runtime.spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
+            Self { address, received, _runtime: runtime }
         }
 
         fn publisher(&self, api_key: &str) -> HubPublisher {
@@ -274,10 +251,7 @@ mod tests {
                 let data = String::from_utf8(data.to_vec()).expect("the test sends text");
                 tell.send(format!("{channel} {data}"))
                     .map_err(|_| Status::cancelled("the test is over"))?;
-                Ok(PublishResponse {
-                    error,
-                    ..PublishResponse::default()
-                })
+                Ok(PublishResponse { error, ..PublishResponse::default() })
             });
             Ok(Response::new(answers.boxed()))
         }

@@ -102,11 +102,7 @@ impl Latency {
 impl Standing {
     /// `rounds` holds at least one.
     pub(crate) fn new(name: &'static str, rounds: Vec<Figures>) -> Self {
-        Self {
-            name,
-            median: Figures::median_of(&rounds),
-            rounds,
-        }
+        Self { name, median: Figures::median_of(&rounds), rounds }
     }
 }
 
@@ -159,12 +155,7 @@ pub(crate) fn print_standings(standings: &[Standing]) {
 }
 
 pub(crate) fn print_ratio(ratio: &Ratio) {
-    let Ratio {
-        against,
-        cpu,
-        throughput,
-        goal,
-    } = ratio;
+    let Ratio { against, cpu, throughput, goal } = ratio;
     print!("  hub against {against}: CPU ratio {cpu:.2}");
     if let Some(goal) = goal {
         let verdict = if cpu >= goal { "held" } else { "MISSED" };
@@ -217,12 +208,7 @@ mod tests {
         let figures = |(deliveries_per_second, cpu_micros_per_delivery)| Figures {
             deliveries_per_second,
             cpu_micros_per_delivery,
-            latency_millis: Latency {
-                p50: 0.0,
-                p90: 0.0,
-                p99: 0.0,
-                max: 0.0,
-            },
+            latency_millis: Latency { p50: 0.0, p90: 0.0, p99: 0.0, max: 0.0 },
             server_busy: 0.0,
             generator_busy: 0.0,
             frame_bytes: 330,

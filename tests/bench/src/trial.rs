@@ -70,9 +70,8 @@ impl Work {
         match contestant {
             Contestant::Hub => {
                 let hub = Hub::start(arena.cores, &arena.hub_binary)?;
-                let channels: Vec<String> = (0..self.channels)
-                    .map(|channel| format!("bench:{channel}"))
-                    .collect();
+                let channels: Vec<String> =
+                    (0..self.channels).map(|channel| format!("bench:{channel}")).collect();
                 let publisher = HubPublisher::connect(
                     hub.grpc(),
                     hub.api_key(),
@@ -127,9 +126,7 @@ impl Work {
             wall,
             cpu_time(server)? - server_before,
             cpu_time(generator)? - generator_before,
-            load.members
-                .mean_event_frame_bytes()
-                .context("no member received an event")?,
+            load.members.mean_event_frame_bytes().context("no member received an event")?,
         ))
     }
 }
