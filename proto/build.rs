@@ -20,10 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=google");
 
     let mut compiler = protox::Compiler::new(["."])?;
-    compiler
-        .include_imports(true)
-        .include_source_info(true)
-        .open_files(FILES)?;
+    compiler.include_imports(true).include_source_info(true).open_files(FILES)?;
     let descriptor_set = compiler.encode_file_descriptor_set();
 
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);

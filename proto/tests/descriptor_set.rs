@@ -75,27 +75,14 @@ fn messages_and_fields_are_those_that_clients_were_written_against() {
     let messages: Vec<String> = files()
         .iter()
         .flat_map(messages_of)
-        .map(
-            |Message {
-                 name, descriptor, ..
-             }| {
-                let fields: Vec<&str> = (1..)
-                    .map_while(|number| {
-                        descriptor
-                            .field
-                            .iter()
-                            .find(|field| field.number() == number)
-                    })
-                    .map(|field| field.name())
-                    .collect();
-                assert_eq!(
-                    fields.len(),
-                    descriptor.field.len(),
-                    "{name} leaves a number out"
-                );
-                format!("{name}: {}", fields.join(", "))
-            },
-        )
+        .map(|Message { name, descriptor, .. }| {
+            let fields: Vec<&str> = (1..)
+                .map_while(|number| descriptor.field.iter().find(|field| field.number() == number))
+                .map(|field| field.name())
+                .collect();
+            assert_eq!(fields.len(), descriptor.field.len(), "{name} leaves a number out");
+            format!("{name}: {}", fields.join(", "))
+        })
         .collect();
     assert_same(&messages, &MESSAGES);
 }
@@ -147,18 +134,10 @@ fn messages_of(file: &FileDescriptorProto) -> Vec<Message<'_>> {
         path: Vec<i32>,
         descriptor: &'a DescriptorProto,
     ) {
-        found.push(Message {
-            name: name.clone(),
-            path: path.clone(),
-            descriptor,
-        });
+        found.push(Message { name: name.clone(), path: path.clone(), descriptor });
         for (index, nested) in (0..).zip(&descriptor.nested_type) {
             // A map's entry is a message only inside the descriptor.
-            if !nested
-                .options
-                .as_ref()
-                .is_some_and(|options| options.map_entry())
-            {
+            if !nested.options.as_ref().is_some_and(|options| options.map_entry()) {
                 let path = [path.as_slice(), &[tag::MESSAGE_NESTED, index]].concat();
                 add(found, format!("{name}.{}", nested.name()), path, nested);
             }
@@ -167,12 +146,7 @@ fn messages_of(file: &FileDescriptorProto) -> Vec<Message<'_>> {
 
     let mut found = Vec::new();
     for (index, message) in (0..).zip(&file.message_type) {
-        add(
-            &mut found,
-            message.name().to_owned(),
-            vec![tag::FILE_MESSAGE, index],
-            message,
-        );
+        add(&mut found, message.name().to_owned(), vec![tag::FILE_MESSAGE, index], message);
     }
     found
 }
@@ -196,12 +170,7 @@ fn undescribed_in(file: &FileDescriptorProto) -> Vec<String> {
         }
         parts.push((service.name().to_owned(), path));
     }
-    for Message {
-        name,
-        path,
-        descriptor,
-    } in messages_of(file)
-    {
+    for Message { name, path, descriptor } in messages_of(file) {
         for (index, field) in (0..).zip(&descriptor.field) {
             let path = [path.as_slice(), &[tag::MESSAGE_FIELD, index]].concat();
             parts.push((format!("{name}.{}", field.name()), path));
