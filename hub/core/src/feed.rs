@@ -154,7 +154,11 @@ impl Feed {
         self.inbox.forget(slot);
         self.ready.retain(|&ready| ready != slot);
         self.behind.retain(|&behind| behind != slot);
-        self.reading.take_if(|reading| reading.slot == slot);
+        let was_reading = self.reading.take_if(|reading| reading.slot == slot).is_some();
+        if was_reading && let Some(&next) = self.behind.front() {
+            // Its page would have woken the connection, which has the next one to read now.
+            self.subscriptions[next as usize].listener.announce();
+        }
         true
     }
 

@@ -15,14 +15,11 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, RngSeed};
 use schedule::{GUEST, faithful_notices, full_history, mixed};
 
-/// Schedules of each property.
-const CASES: u32 = 10_000;
-
-/// The same schedules at each run. `PROPTEST_CASES` asks for more, never for fewer.
-fn config(seed: u64) -> ProptestConfig {
+/// So many schedules, the same at each run. `PROPTEST_CASES` asks for more, never for fewer.
+fn config(seed: u64, cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig {
-        cases: CASES.max(default.cases),
+        cases: cases.max(default.cases),
         // The default is slow without optimisation, and half of the whole time.
         rng_algorithm: RngAlgorithm::XorShift,
         rng_seed: RngSeed::Fixed(seed),
@@ -32,7 +29,7 @@ fn config(seed: u64) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(1))]
+    #![proptest_config(config(1, 10_000))]
 
     #[test]
     fn every_event_comes_once_and_in_order_or_its_loss_is_named(schedule in mixed()) {
@@ -41,7 +38,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(2))]
+    #![proptest_config(config(2, 6_000))]
 
     #[test]
     fn nothing_is_lost_that_history_holds(schedule in full_history()) {
@@ -51,7 +48,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(3))]
+    #![proptest_config(config(3, 4_000))]
 
     #[test]
     fn a_log_that_was_told_everything_loses_nothing_to_suspicion(schedule in faithful_notices()) {

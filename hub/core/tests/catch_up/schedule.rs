@@ -58,8 +58,10 @@ enum Step {
         channel: usize,
         events: usize,
     },
+    /// The counter starts again, and counts so many.
     Reset {
         channel: usize,
+        events: usize,
     },
     Expire {
         channel: usize,
@@ -119,22 +121,28 @@ pub(crate) fn mixed() -> impl Strategy<Value = Schedule> {
     let options = (size, lag).prop_map(|(size, lag)| Options { size, lag });
     let step = prop_oneof![
         20 => any_step(),
-        1 => CHANNEL.prop_map(|channel| Step::Reset { channel }),
+        1 => reset(0..3),
         1 => (CHANNEL, 1..4_u64).prop_map(|(channel, events)| Step::Expire { channel, events }),
         1 => any::<bool>().prop_map(|down| Step::Outage { down }),
     ];
     schedule(options, 1..=8, fates(), some_joins(), step)
 }
 
-/// History holds everything, whatever happens to the notices.
+/// History holds everything, and every notice arrives in the end: nobody has to check anything.
 pub(crate) fn full_history() -> impl Strategy<Value = Schedule> {
     let options = Just(Options { size: 1000, lag: LagPolicy::Gap });
     let step = prop_oneof![
         20 => any_step(),
-        1 => CHANNEL.prop_map(|channel| Step::Reset { channel }),
+        1 => reset(1..3),
         1 => any::<bool>().prop_map(|down| Step::Outage { down }),
     ];
-    schedule(options, 1..=8, fates(), some_joins(), step)
+    let fate = prop_oneof![
+        2 => Just(Fate::Arrives),
+        1 => Just(Fate::ArrivesTwice),
+        1 => Just(Fate::IsHeld),
+    ];
+    schedule(options, 1..=8, fate, some_joins(), step)
+        .prop_map(|schedule| Schedule { checks_at_end: false, ..schedule })
 }
 
 /// Notices come complete and in order, some twice, and rings hold them all. Only history is short, and what it holds
@@ -255,6 +263,10 @@ fn publish() -> impl Strategy<Value = Step> {
     (CHANNEL, 1..6_usize).prop_map(|(channel, events)| Step::Publish { channel, events })
 }
 
+fn reset(events: Range<usize>) -> impl Strategy<Value = Step> {
+    (CHANNEL, events).prop_map(|(channel, events)| Step::Reset { channel, events })
+}
+
 fn run() -> impl Strategy<Value = Step> {
     SUBSCRIBER.prop_map(|subscriber| Step::Run { subscriber })
 }
@@ -339,7 +351,10 @@ async fn take(step: &Step, world: &World<'_>, subscribers: &mut [Subscriber]) {
     let World { network, .. } = *world;
     match *step {
         Step::Publish { channel, events } => (0..events).for_each(|_| network.publish_one(channel)),
-        Step::Reset { channel } => network.truth(channel, Truth::reset),
+        Step::Reset { channel, events } => {
+            network.truth(channel, Truth::reset);
+            (0..events).for_each(|_| network.publish_one(channel));
+        }
         Step::Expire { channel, events } => network.truth(channel, |truth| truth.expire(events)),
         Step::Outage { down } => network.set_down(down),
         Step::Release { choice } => network.release(choice),

@@ -25,7 +25,10 @@ impl View {
         assert!(truth.is_issued(position), "{position} was never given away");
         match (start, recovery) {
             (Start::Live, None) => {}
-            (Start::Earliest, None) => assert_nothing_held_up_to(position, truth),
+            (Start::Earliest, None) => {
+                assert_was_held_after(position, asked);
+                assert_nothing_held_up_to(position, truth);
+            }
             (Start::Last(count), None) => check_last(count as u64, asked, position, truth),
             (Start::Invalid, Some(Recovery::Lost(LossReason::Invalid))) => {}
             (Start::After(after), Some(recovery)) => {
@@ -110,6 +113,7 @@ fn check_resume(
 
 /// A start with the newest events is as far back as was asked for, or as history reaches, and no further.
 fn check_last(count: u64, asked: ChannelState, position: Position, truth: &Truth) {
+    assert_was_held_after(position, asked);
     let reach = position.offset.get() + count;
     if position.epoch == asked.top.epoch {
         assert!(reach >= asked.top.offset.get(), "more than the last {count}");
@@ -117,6 +121,11 @@ fn check_last(count: u64, asked: ChannelState, position: Position, truth: &Truth
     if position.epoch == truth.top().epoch && reach > truth.top().offset.get() {
         assert_nothing_held_up_to(position, truth);
     }
+}
+
+fn assert_was_held_after(position: Position, asked: ChannelState) {
+    let reaches = position.epoch != asked.top.epoch || position.offset.next() >= asked.oldest;
+    assert!(reaches, "history had lost events after {position} before it was asked");
 }
 
 fn assert_nothing_held_up_to(position: Position, truth: &Truth) {
