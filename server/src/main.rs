@@ -16,18 +16,30 @@ mod ops;
 mod problem;
 mod telemetry;
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
+use anyhow::Context;
 use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    match commands::run(cli.command).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("fanline: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let ended = runtime()
+        .context("the runtime cannot start")
+        .and_then(|runtime| runtime.block_on(commands::run(cli.command)));
+    ended.unwrap_or_else(|error| {
+        eprintln!("fanline: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// A worker for each core that this process may use. With one core there is nobody to share work with, and the scheduler
+/// that does not try is cheaper.
+fn runtime() -> std::io::Result<Runtime> {
+    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut runtime =
+        if cores == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    runtime.enable_all().build()
 }

@@ -35,7 +35,7 @@ pub(crate) struct Connection {
     pub(crate) socket: Socket,
     pub(crate) timers: Timers,
     /// None until a token is verified; nothing else is handled before.
-    pub(crate) session: Option<Box<Session>>,
+    pub(crate) session: Option<Session>,
     /// The operation under way. While there is one, nothing is read.
     pub(crate) work: Option<Work>,
     /// Requests in a row that could not be read.
@@ -142,8 +142,7 @@ impl Connection {
             self.timers.set(Timer::Drain, delay);
             return Turn::Again;
         }
-        let flushed = self.flush(cx);
-        if let Some(turn) = flushed {
+        if let Some(turn) = self.flush(cx) {
             return turn;
         }
         match &mut self.work {
@@ -191,15 +190,16 @@ impl Connection {
         }
     }
 
+    /// Takes news from the channels and writes it at once.
     fn deliver(&mut self, cx: &mut Context<'_>) -> Turn {
         let Some(session) = &mut self.session else { return Turn::Wait };
         let delivered = session.feed.poll_deliver(cx, &mut self.socket.outbox);
         self.edge.metrics.delivered(self.socket.outbox.take_deliveries());
-        // The feed is pending once it has nothing left, but may have put something out before.
-        if delivered.is_pending() && self.socket.outbox.is_empty() {
-            Turn::Wait
-        } else {
-            Turn::Again
+        match self.flush(cx) {
+            Some(turn) => turn,
+            // All is written and the feed has nothing left. Whatever else could wake us was asked in this very turn.
+            None if delivered.is_pending() => Turn::Wait,
+            None => Turn::Again,
         }
     }
 

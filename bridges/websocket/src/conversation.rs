@@ -23,7 +23,7 @@ impl Connection {
         channels.truncate(limits.channels_per_connection);
         let client = Client::new(self.edge.hub.clone(), self.id, identity);
         let session = Session::new(self.edge.hub.clone(), client.clone(), budget);
-        self.session = Some(Box::new(session));
+        self.session = Some(session);
         if channels.is_empty() {
             self.on_done(Done::Placed { auth, entries: Vec::new() });
         } else {

@@ -51,6 +51,17 @@ impl Io {
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Io::Tcp(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Io::Other(io) => Pin::new(io).poll_write(cx, bytes),
+        }
+    }
+
+    pub(crate) fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self {

@@ -38,6 +38,14 @@ impl Outbox {
         self.frames.is_empty()
     }
 
+    /// The bytes to write if they are those of one frame.
+    pub(crate) fn only_one(&self) -> Option<&[u8]> {
+        match self.frames.len() {
+            1 => self.frames.front().map(|frame| &frame[self.written..]),
+            _ => None,
+        }
+    }
+
     /// The next bytes to write: fills the slices and says how many.
     pub(crate) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>; FRAMES_PER_WRITE]) -> usize {
         let mut count = 0;

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// What a connection may wait for.
@@ -42,8 +43,8 @@ const TIMERS: [Timer; 8] = [
 pub(crate) struct Timers {
     due: [Option<Instant>; TIMERS.len()],
     sleep: Pin<Box<Sleep>>,
-    /// The sleep may be too long, or over.
-    stale: bool,
+    /// Until then there is nothing to do: the runtime will wake this task, whose waker stays the same.
+    asleep_until: Option<Instant>,
 }
 
 impl Timers {
@@ -51,7 +52,7 @@ impl Timers {
         Timers {
             due: [None; TIMERS.len()],
             sleep: Box::pin(sleep_until(far_future())),
-            stale: false,
+            asleep_until: None,
         }
     }
 
@@ -59,7 +60,7 @@ impl Timers {
         // A time beyond what an `Instant` holds is never.
         let at = Instant::now().checked_add(after);
         self.due[timer as usize] = at;
-        self.stale |= at.is_some_and(|at| at < self.sleep.deadline());
+        self.asleep_until = self.asleep_until.filter(|until| at.is_none_or(|at| *until <= at));
     }
 
     pub(crate) fn clear(&mut self, timer: Timer) {
@@ -70,20 +71,27 @@ impl Timers {
         self.due[timer as usize].is_some()
     }
 
-    /// Waits for the next timer, which is cleared.
+    /// Waits for the next timer, which is cleared. To be called by one task only.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Timer> {
+        // A look at the clock is cheaper than one at the runtime's timer.
+        if self.asleep_until.is_some_and(|until| Instant::now() < until) {
+            return Poll::Pending;
+        }
+        self.asleep_until = None;
         loop {
-            if std::mem::take(&mut self.stale) {
-                let earliest = self.due.iter().flatten().min().copied();
-                self.sleep.as_mut().reset(earliest.unwrap_or_else(far_future));
-            }
-            ready!(self.sleep.as_mut().poll(cx));
-            self.stale = true;
             let now = Instant::now();
             let is_due = |timer: &&Timer| self.due[**timer as usize].is_some_and(|at| at <= now);
             if let Some(&timer) = TIMERS.iter().find(is_due) {
                 self.clear(timer);
                 return Poll::Ready(timer);
+            }
+            let until = self.due.iter().flatten().min().copied().unwrap_or_else(far_future);
+            self.sleep.as_mut().reset(until);
+            // Without budget the runtime puts us off, and wakes us at once, before it looks at the timer.
+            let looked = coop::has_budget_remaining();
+            if self.sleep.as_mut().poll(cx).is_pending() {
+                self.asleep_until = looked.then_some(until);
+                return Poll::Pending;
             }
         }
     }

@@ -13,7 +13,9 @@ pub(crate) struct Inbox(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    ready: Vec<u32>,
+    /// The first, which is mostly the only one, needs no memory elsewhere.
+    first: Option<u32>,
+    more: Vec<u32>,
     waker: Option<Waker>,
 }
 
@@ -29,7 +31,10 @@ impl Inbox {
     /// Moves the ready slots out, and remembers whom to wake for the next.
     pub(crate) fn collect(&self, into: &mut VecDeque<u32>, waker: &Waker) {
         let mut state = lock(&self.0);
-        into.extend(state.ready.drain(..));
+        if let Some(first) = state.first.take() {
+            into.push_back(first);
+            into.extend(state.more.drain(..));
+        }
         match &mut state.waker {
             Some(known) => known.clone_from(waker),
             None => state.waker = Some(waker.clone()),
@@ -38,16 +43,22 @@ impl Inbox {
 
     /// Takes a slot off the list. Its subscription must have ended, so that it is not announced again.
     pub(crate) fn forget(&self, slot: u32) {
-        lock(&self.0).ready.retain(|&ready| ready != slot);
+        let mut state = lock(&self.0);
+        state.more.retain(|&ready| ready != slot);
+        if state.first == Some(slot) {
+            state.first = state.more.pop();
+        }
     }
 
     fn push(&self, slot: u32) {
         let mut state = lock(&self.0);
-        state.ready.push(slot);
-        // Not the first: the connection is awake already, and finds this one too when it runs.
-        if state.ready.len() == 1
-            && let Some(waker) = &state.waker
-        {
+        if state.first.is_some() {
+            // The connection is awake already, and finds this one too when it runs.
+            state.more.push(slot);
+            return;
+        }
+        state.first = Some(slot);
+        if let Some(waker) = &state.waker {
             waker.wake_by_ref();
         }
     }
