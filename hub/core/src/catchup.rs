@@ -138,8 +138,7 @@ pub fn resume(start: Start, state: &ChannelState, retention: &Retention) -> Resu
 }
 
 /// Whether history has lost the event after a position.
-#[must_use]
-pub fn is_lost(position: Position, state: &ChannelState) -> bool {
+pub(crate) fn is_lost(position: Position, state: &ChannelState) -> bool {
     position.epoch == state.top.epoch && position.offset.next() < state.oldest
 }
 

@@ -5,16 +5,16 @@
 //! memory. A cursor that fell off its log reads a page of history instead, through the same
 //! [`step_over`](crate::catchup::step_over) as everybody.
 
+mod subscription;
+
 use crate::broker::{HistoryPage, PresenceChange};
-use crate::catchup::{Gap, Progress, Recovery, Resumption, Rules, Start, Step, resume, step_over};
+use crate::catchup::{Gap, Recovery, Resumption, Start, resume};
 use crate::channel::ChannelName;
 use crate::event::Event;
 use crate::hub::Hub;
 use crate::ids::ConnectionId;
-use crate::inbox::{Inbox, Listener};
-use crate::log::Read;
+use crate::inbox::Inbox;
 use crate::log_table::Lease;
-use crate::ring::{Entry, Place};
 use crate::{Position, Refusal};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -22,6 +22,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use subscription::{Next, Subscription};
 
 /// Where a feed puts what it reads.
 pub trait Outlet {
@@ -71,35 +72,6 @@ pub struct Joined {
     pub recovery: Option<Recovery>,
 }
 
-#[derive(Debug)]
-struct Subscription {
-    lease: Lease,
-    listener: Arc<Listener>,
-    listener_key: usize,
-    /// The last position that was delivered, or skipped on purpose.
-    cursor: Position,
-    stand: Stand,
-}
-
-/// How a subscription stands to its log.
-#[derive(Clone, Copy, Debug)]
-enum Stand {
-    /// In it, at the place of the cursor, unless that has left the ring since.
-    In(Place),
-    /// Not in it, as far as it knows.
-    Off,
-    /// On the list of those that read history: whatever wakes it meanwhile, it goes on there.
-    Behind,
-    /// It has read all of history, and the log has not come so far yet: the log will, and wake it.
-    Ahead,
-}
-
-enum Advance {
-    CaughtUp,
-    Full,
-    Behind,
-}
-
 impl Feed {
     /// A feed without subscriptions. With a connection, events that exclude it are passed over.
     #[must_use]
@@ -129,19 +101,12 @@ impl Feed {
 
     /// Takes an opened channel in, which must not be [in it](Self::contains) yet; its events follow.
     pub fn insert(&mut self, opened: Opened) -> Joined {
-        let Opened { lease, resumption } = opened;
+        let Resumption { position, recovery } = opened.resumption;
         let entry = self.subscriptions.vacant_entry();
         let slot =
             u32::try_from(entry.key()).expect("channels per connection are limited to far less");
-        let listener = Arc::new(Listener::new(Arc::clone(&self.inbox), slot));
-        let listener_key = lease.log().listen(Arc::clone(&listener));
-        // Whatever came before it listened is found by looking once.
-        listener.announce();
-        let cursor = resumption.position;
-        // Looked up now and not at the first read, so that changes of membership from now on are seen.
-        let stand = lease.log().place_after(cursor).map_or(Stand::Off, Stand::In);
-        entry.insert(Subscription { lease, listener, listener_key, cursor, stand });
-        Joined { position: cursor, recovery: resumption.recovery }
+        entry.insert(Subscription::begin(opened, &self.inbox, slot));
+        Joined { position, recovery }
     }
 
     /// Ends a subscription. Says whether there was one.
@@ -157,7 +122,7 @@ impl Feed {
         let was_reading = self.reading.take_if(|reading| reading.slot == slot).is_some();
         if was_reading && let Some(&next) = self.behind.front() {
             // Its page would have woken the connection, which has the next one to read now.
-            self.subscriptions[next as usize].listener.announce();
+            self.subscriptions[next as usize].listener().announce();
         }
         true
     }
@@ -190,10 +155,11 @@ impl Feed {
         self.inbox.collect(&mut self.ready, cx.waker());
         while !out.is_full() {
             while let Some(slot) = self.ready.pop_front() {
-                match self.advance(slot, out) {
-                    Advance::CaughtUp => {}
-                    Advance::Behind => self.behind.push_back(slot),
-                    Advance::Full => {
+                let subscription = &mut self.subscriptions[slot as usize];
+                match subscription.read_log(self.connection, &self.hub, out) {
+                    Next::News => {}
+                    Next::Page => self.behind.push_back(slot),
+                    Next::Room => {
                         self.ready.push_back(slot);
                         return Poll::Ready(());
                     }
@@ -202,18 +168,6 @@ impl Feed {
             ready!(self.poll_history(cx, out));
         }
         Poll::Ready(())
-    }
-
-    /// Reads the log of a slot that was announced.
-    fn advance(&mut self, slot: u32, out: &mut impl Outlet) -> Advance {
-        let subscription = &mut self.subscriptions[slot as usize];
-        subscription.listener.heard();
-        match subscription.stand {
-            Stand::Behind => Advance::CaughtUp,
-            Stand::In(_) | Stand::Off | Stand::Ahead => {
-                subscription.read_log(self.connection, &self.hub, out)
-            }
-        }
     }
 
     /// Goes on with the page under way, or starts the next. Ready when a subscription moved.
@@ -226,7 +180,7 @@ impl Feed {
             let page = self
                 .hub
                 .clone()
-                .page_after(subscription.channel().clone(), subscription.cursor.offset);
+                .page_after(subscription.channel().clone(), subscription.cursor().offset);
             self.reading = Some(Reading { slot, page: Box::pin(page) });
         }
         let Some(reading) = &mut self.reading else {
@@ -236,16 +190,10 @@ impl Feed {
         let slot = reading.slot;
         self.reading = None;
         let subscription = &mut self.subscriptions[slot as usize];
-        let progress = subscription.take_page(&page, self.connection, &self.hub, out);
-        subscription.stand = match progress {
-            Progress::More => Stand::Behind,
-            Progress::CaughtUp => subscription.stand_after_history(),
-        };
-        match subscription.stand {
-            Stand::Behind => self.behind.push_back(slot),
-            // What the log took in meanwhile was announced to a subscription that did not listen.
-            Stand::In(_) | Stand::Off => self.ready.push_back(slot),
-            Stand::Ahead => subscription.await_log(&self.hub),
+        match subscription.take_page(&page, self.connection, &self.hub, out) {
+            Next::News => {}
+            Next::Page => self.behind.push_back(slot),
+            Next::Room => self.ready.push_back(slot),
         }
         Poll::Ready(())
     }
@@ -254,7 +202,7 @@ impl Feed {
         self.subscriptions
             .iter()
             .find(|(_, subscription)| subscription.channel() == channel)
-            .map(|(_, subscription)| subscription.listener.slot())
+            .map(|(_, subscription)| subscription.listener().slot())
     }
 }
 
@@ -289,130 +237,10 @@ impl Opened {
     }
 }
 
-impl Subscription {
-    fn channel(&self) -> &ChannelName {
-        &self.lease.log().channel
-    }
-
-    /// Copies entries from the log while there is room.
-    fn read_log(
-        &mut self,
-        connection: Option<ConnectionId>,
-        hub: &Hub,
-        out: &mut impl Outlet,
-    ) -> Advance {
-        let log = self.lease.log();
-        loop {
-            let place = match self.stand {
-                Stand::In(place) => place,
-                Stand::Off | Stand::Behind | Stand::Ahead => match log.place_after(self.cursor) {
-                    Some(place) => place,
-                    None => return self.wait_or_read_history(hub),
-                },
-            };
-            let cursor = &mut self.cursor;
-            let read = log.read(place, |entry| {
-                match entry {
-                    Entry::Event(event) => {
-                        *cursor = event.position;
-                        if !is_excluded(event, connection) {
-                            out.event(event);
-                        }
-                    }
-                    Entry::Presence(change) => {
-                        // Who joins sees itself in the answer to the join.
-                        if Some(change.member.connection) != connection {
-                            out.presence(change);
-                        }
-                    }
-                }
-                !out.is_full()
-            });
-            match read {
-                Read::End(place) => {
-                    self.stand = Stand::In(place);
-                    return Advance::CaughtUp;
-                }
-                Read::Full(place) => {
-                    self.stand = Stand::In(place);
-                    return Advance::Full;
-                }
-                Read::Void => {
-                    hub.metrics().lagged.inc();
-                    self.stand = Stand::Off;
-                }
-            }
-        }
-    }
-
-    /// Takes a page of history, whole.
-    fn take_page(
-        &mut self,
-        page: &HistoryPage,
-        connection: Option<ConnectionId>,
-        hub: &Hub,
-        out: &mut impl Outlet,
-    ) -> Progress {
-        let log = self.lease.log();
-        let rules = Rules { retention: &log.options.retention, lag: log.options.lag };
-        step_over(&mut self.cursor, page, rules, |step| match step {
-            Step::Event(event) => {
-                if !is_excluded(&event, connection) {
-                    out.event(&event);
-                }
-            }
-            Step::Gap(gap) => {
-                hub.metrics().skipped(gap);
-                out.gap(&log.channel, gap);
-            }
-        })
-    }
-
-    /// What to do without a place in the log.
-    fn wait_or_read_history(&mut self, hub: &Hub) -> Advance {
-        if matches!(self.stand, Stand::Ahead) && self.lease.log().is_before(self.cursor) {
-            self.await_log(hub);
-            return Advance::CaughtUp;
-        }
-        self.stand = Stand::Behind;
-        Advance::Behind
-    }
-
-    /// Makes sure that the log moves, and wakes all who listen when it has: what history shows and the log does not is
-    /// on its way as a notice, or was missed.
-    fn await_log(&self, hub: &Hub) {
-        let log = self.lease.log();
-        if log.start_repair() {
-            hub.repair(Arc::clone(log));
-        }
-    }
-
-    /// Where it stands once it has read all of history.
-    fn stand_after_history(&self) -> Stand {
-        let log = self.lease.log();
-        match log.place_after(self.cursor) {
-            Some(place) => Stand::In(place),
-            // Meanwhile the log went on and has dropped what comes next.
-            None if log.is_past(self.cursor) => Stand::Behind,
-            None => Stand::Ahead,
-        }
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.lease.log().unlisten(self.listener_key);
-    }
-}
-
 impl std::fmt::Debug for Reading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reading").field("slot", &self.slot).finish_non_exhaustive()
     }
-}
-
-fn is_excluded(event: &Event, connection: Option<ConnectionId>) -> bool {
-    connection.is_some_and(|connection| event.excludes(connection))
 }
 
 #[cfg(test)]
