@@ -2,18 +2,19 @@
 //! sees each event after its start once and in order, or is told of the loss.
 //!
 //! The real hub runs over a [`Network`](network::Network) that keeps the whole truth and hands the hub a distorted
-//! picture of it. A [`Schedule`] says what happens in which order; time is paused and everything runs in one thread,
+//! picture of it. A [`Schedule`](schedule::Schedule) says what happens in which order; time is paused and everything runs in one thread,
 //! so that a schedule that fails once fails always. Start with [`schedule`], then [`view`], which is the model.
 
 mod network;
 mod schedule;
+mod strategies;
 mod subscriber;
 mod truth;
 mod view;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, RngSeed};
-use schedule::{GUEST, faithful_notices, full_history, mixed};
+use strategies::{GUEST, faithful_notices, full_history, mixed};
 
 /// So many schedules, the same at each run. `PROPTEST_CASES` asks for more, never for fewer.
 fn config(seed: u64, cases: u32) -> ProptestConfig {
