@@ -77,19 +77,33 @@ impl CrowdMember {
     ///
     /// A gap, a duplicate, a disorder or the end of the connection, in words.
     pub async fn advance(&mut self) -> Result<u64, String> {
-        self.read().await?;
+        // A member with much to read must not keep its thread from the others.
+        tokio::task::yield_now().await;
+        // Events may have come in one piece with the answer to the join, and nothing after them.
+        if frame_at(&self.buffer).is_none() {
+            self.read().await?;
+        }
         let mut taken = 0;
         while let Some((head, bytes)) = frame_at(&self.buffer[taken..]) {
             match head.opcode {
                 FrameHead::TEXT => self.tally.see(text(&bytes[head.head_bytes..])?)?,
-                FrameHead::PING => {}
+                FrameHead::PING => {
+                    // Without waiting: a Pong for which there is no room now can be left to the next Ping.
+                    let _no_room =
+                        self.stream.try_write(&Frame::pong(&bytes[head.head_bytes..]).encode());
+                }
                 FrameHead::CLOSE => return Err(format!("a Close {:?}", &bytes[head.head_bytes..])),
                 opcode => return Err(format!("a frame with the opcode {opcode}")),
             }
             taken += head.frame_bytes();
         }
         self.buffer.drain(..taken);
-        Ok(self.tally.position.as_ref().map_or(0, |position| position.offset))
+        Ok(self.offset())
+    }
+
+    /// The offset of the last event seen, or of where it joined.
+    pub fn offset(&self) -> u64 {
+        self.tally.position.as_ref().map_or(0, |position| position.offset)
     }
 
     /// Ends the connection without a Close.

@@ -40,6 +40,11 @@ impl Frame {
         Self::new(0x9, payload)
     }
 
+    /// A Pong.
+    pub fn pong(payload: impl Into<Vec<u8>>) -> Self {
+        Self::new(0xa, payload)
+    }
+
     /// A frame of any opcode, defined or not.
     pub fn new(opcode: u8, payload: impl Into<Vec<u8>>) -> Self {
         Self { first: FIN | opcode, payload: payload.into(), masked: true, declared: None }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::time::{interval, timeout};
 
-/// How long the last member may take.
-const STANDSTILL: Duration = Duration::from_secs(60);
+/// How long the last member may take. Shorter than the quickest Ping (20 s), which would wake a connection that the hub has
+/// forgotten to wake, and hide that.
+const STANDSTILL: Duration = Duration::from_secs(15);
 
 /// The offsets that a number of members have reached.
 #[derive(Clone, Debug)]

@@ -64,8 +64,7 @@ impl Load {
                 return Ok(());
             }
             self.publish_what_is_due(now)?;
-            let wait = self.next_turn(now).min(end - now);
-            self.members.turn(wait, |receipt| {
+            self.members.turn(|receipt| {
                 last_progress = receipt.at;
                 self.ledger.receive(receipt)
             })?;
@@ -111,12 +110,5 @@ impl Load {
             self.next_channel = (self.next_channel + 1) % self.channels;
         }
         self.publisher.publish(&self.burst)
-    }
-
-    fn next_turn(&self, now: Instant) -> Duration {
-        match self.pace {
-            Pace::InFlight(_) => IDLE_TURN,
-            Pace::Every(_) => self.next_due.saturating_duration_since(now).min(IDLE_TURN),
-        }
     }
 }
