@@ -68,20 +68,15 @@ impl Members {
         Ok(())
     }
 
-    /// Reads what every ready member has and hands over the events.
-    ///
-    /// Never sleeps: waking a sleeper costs the one who writes to it, and a slow server would find it asleep more often than
-    /// a fast one. Only the publisher, which shares the core, is let in when nothing is ready.
+    /// Waits up to `timeout` for something to arrive, then reads what every ready member has and hands over the events.
     pub(crate) fn turn(
         &mut self,
+        timeout: Duration,
         mut on_receipt: impl FnMut(Receipt) -> Result<()>,
     ) -> Result<()> {
-        match self.poll.poll(&mut self.ready, Some(Duration::ZERO)) {
+        match self.poll.poll(&mut self.ready, Some(timeout)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             outcome => outcome.context("waiting for members")?,
-        }
-        if self.ready.is_empty() {
-            std::thread::yield_now();
         }
         for ready in &self.ready {
             let member = &mut self.members[ready.token().0];
