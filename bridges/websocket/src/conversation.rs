@@ -130,12 +130,10 @@ impl Connection {
         let client = session.client.clone();
         let work = match operation {
             Operation::Ping => return self.socket.outbox.push(message::pong(&id)),
-            Operation::Leave { channel } => {
-                return match session.leave(&channel) {
-                    Ok(()) => self.socket.outbox.push(message::done(&id, &channel)),
-                    Err(refusal) => self.answer_refusal(Some(&id), &refusal),
-                };
-            }
+            Operation::Leave { channel } => match session.leave(&channel) {
+                Ok(membership) => work::leave(membership, id),
+                Err(refusal) => return self.answer_refusal(Some(&id), &refusal),
+            },
             Operation::Join { channel, start } => match session.admits(&channel, channels_max) {
                 Ok(()) => work::join(client, id, channel, start),
                 Err(refusal) => return self.answer_refusal(Some(&id), &refusal),

@@ -106,7 +106,7 @@ pub(crate) fn joined(id: &RequestId, channel: &ChannelName, joined: Joined) -> B
 }
 
 /// The answer to a `leave`.
-pub(crate) fn done(id: &RequestId, channel: &ChannelName) -> Bytes {
+pub(crate) fn left_as_asked(id: &RequestId, channel: &ChannelName) -> Bytes {
     encode(&Answer { channel: Some(Shown(channel)), ..Answer::ok(id) })
 }
 

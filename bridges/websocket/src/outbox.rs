@@ -1,6 +1,6 @@
 //! Frames on their way into a socket: shared bytes, written many at a time.
 
-use crate::limits::{FRAMES_AT_REST, FRAMES_PER_WRITE};
+use crate::limits::{COPY_BYTES, FRAMES_AT_REST, FRAMES_PER_WRITE};
 use crate::message;
 use bytes::Bytes;
 use fanline_core::ChannelName;
@@ -44,6 +44,16 @@ impl Outbox {
             1 => self.frames.front().map(|frame| &frame[self.written..]),
             _ => None,
         }
+    }
+
+    /// All that is to be written, in one piece, if it is little enough.
+    pub(crate) fn copy_all<'a>(&self, into: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        if self.bytes > COPY_BYTES {
+            return None;
+        }
+        into.clear();
+        self.frames.iter().for_each(|frame| into.extend_from_slice(frame));
+        Some(&into[self.written..])
     }
 
     /// The next bytes to write: fills the slices and says how many.
@@ -124,8 +134,10 @@ mod tests {
             for take in takes.into_iter().cycle() {
                 let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
                 let count = outbox.gather(&mut slices);
-                let gathered = slices[..count].iter().flat_map(|slice| slice.to_vec());
-                let taken: Vec<u8> = gathered.take(take).collect();
+                let gathered: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+                let mut scratch = Vec::new();
+                prop_assert!(outbox.copy_all(&mut scratch).unwrap().starts_with(&gathered));
+                let taken: Vec<u8> = gathered.into_iter().take(take).collect();
                 outbox.advance(taken.len());
                 written.extend(taken);
                 if outbox.is_empty() {

@@ -53,14 +53,15 @@ impl Session {
         (channel, self.feed.insert(opened))
     }
 
-    /// Leaves a channel.
-    pub(crate) fn leave(&mut self, channel: &ChannelName) -> Result<(), Refusal> {
-        if !self.feed.leave(channel) {
+    /// Leaves a channel. The membership is the caller's to end.
+    pub(crate) fn leave(&mut self, channel: &ChannelName) -> Result<Membership, Refusal> {
+        self.feed.leave(channel);
+        let mut left =
+            self.memberships.extract_if(.., |membership| membership.channel() == channel);
+        left.next().ok_or_else(|| {
             let refusal = Refusal::new(Reason::NotJoined, "this connection is not in the channel");
-            return Err(refusal.with_field("channel"));
-        }
-        self.memberships.retain(|membership| membership.channel() != channel);
-        Ok(())
+            refusal.with_field("channel")
+        })
     }
 
     /// Goes on with a newer token of the same user. Channels that it no longer grants are left, and the client told.

@@ -57,6 +57,15 @@ pub(crate) fn place(client: Client, auth: Option<RequestId>, channels: Vec<Chann
     })
 }
 
+/// Answered once the membership has ended, so that a `join` that follows is not undone by it.
+pub(crate) fn leave(membership: Membership, id: RequestId) -> Work {
+    Box::pin(async move {
+        let channel = membership.channel().clone();
+        membership.end().await;
+        Done::Answer(message::left_as_asked(&id, &channel))
+    })
+}
+
 pub(crate) fn publish(client: Client, id: RequestId, event: ClientEvent) -> Work {
     Box::pin(async move {
         let channel = event.channel.clone();

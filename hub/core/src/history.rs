@@ -1,6 +1,6 @@
 //! Asking the hub: pages of history, channels, numbers.
 
-use crate::broker::{ChannelsQuery, HistoryQuery, HistoryRange};
+use crate::broker::{ChannelState, ChannelsQuery, HistoryQuery, HistoryRange};
 use crate::catchup::{LossReason, Recovery, Resumption, Start, resume};
 use crate::channel::ChannelName;
 use crate::event::Event;
@@ -59,29 +59,20 @@ impl Hub {
         let options = self.options(channel)?;
         let page_max = self.limits().history_page;
         let limit = if request.limit == 0 { page_max } else { request.limit.min(page_max) };
-        let state = self.state(channel).await?;
-        let Resumption { position, recovery } = resume(request.start, &state, &options.retention);
-        let range = match (request.reverse, request.start) {
-            (false, _) => HistoryRange::After(position.offset),
-            // A position that was never given away has nothing before it either.
-            (true, _)
-                if matches!(
-                    recovery,
-                    Some(Recovery::Lost(LossReason::Future | LossReason::Invalid))
-                ) =>
-            {
-                HistoryRange::Before(Offset::ZERO)
+        let mut state = self.state(channel).await?;
+        loop {
+            let asked = resume(request.start, &state, &options.retention);
+            let range = range(request, asked, &state);
+            let query = HistoryQuery { range, limit, bytes: request.bytes };
+            let page = self.broker().history(channel, query).await?;
+            let found = resume(request.start, &page.state, &options.retention);
+            if found.recovery == asked.recovery && page.state.top.epoch == state.top.epoch {
+                let (events, top, more) = (page.events, page.state.top, page.more);
+                return Ok(History { events, top, more, recovery: found.recovery });
             }
-            (true, Start::After(asked)) if asked.epoch == state.top.epoch => {
-                HistoryRange::Before(asked.offset)
-            }
-            (true, _) => HistoryRange::Before(state.top.offset.next()),
-        };
-        let page = self
-            .broker()
-            .history(channel, HistoryQuery { range, limit, bytes: request.bytes })
-            .await?;
-        Ok(History { events: page.events, top: page.state.top, more: page.more, recovery })
+            // Between the two reads the channel lost what was asked for: what is answered must be true of the page.
+            state = page.state;
+        }
     }
 
     /// A channel in numbers.
@@ -104,6 +95,22 @@ impl Hub {
     /// A broker that is not available.
     pub async fn channels(&self, query: ChannelsQuery) -> Result<Vec<ChannelName>, Refusal> {
         Ok(self.broker().channels(query).await?)
+    }
+}
+
+fn range(request: HistoryRequest, asked: Resumption, state: &ChannelState) -> HistoryRange {
+    if !request.reverse {
+        return HistoryRange::After(asked.position.offset);
+    }
+    match (asked.recovery, request.start) {
+        // A position that was never given away has nothing before it either.
+        (Some(Recovery::Lost(LossReason::Future | LossReason::Invalid)), _) => {
+            HistoryRange::Before(Offset::ZERO)
+        }
+        (_, Start::After(position)) if position.epoch == state.top.epoch => {
+            HistoryRange::Before(position.offset)
+        }
+        _ => HistoryRange::Before(state.top.offset.next()),
     }
 }
 

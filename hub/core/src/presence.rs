@@ -12,6 +12,7 @@ pub struct Membership {
     hub: Hub,
     channel: ChannelName,
     connection: ConnectionId,
+    ended: bool,
 }
 
 impl Hub {
@@ -32,6 +33,7 @@ impl Hub {
             hub: self.clone(),
             channel: channel.clone(),
             connection: member.connection,
+            ended: false,
         };
         self.broker().enter(channel, member).await?;
         Ok(membership)
@@ -53,10 +55,22 @@ impl Membership {
     pub fn channel(&self) -> &ChannelName {
         &self.channel
     }
+
+    /// Ends it now: once this answers, the connection can enter again. Dropping it ends it some time later.
+    ///
+    /// # Cancel safety
+    /// Dropped before it answers, the membership ends some time later.
+    pub async fn end(mut self) {
+        let left = self.hub.broker().leave(&self.channel, self.connection).await;
+        self.ended = left.is_ok();
+    }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
         let (hub, channel, connection) = (self.hub.clone(), self.channel.clone(), self.connection);
         self.hub.spawn(async move {
             if let Err(error) = hub.broker().leave(&channel, connection).await {

@@ -39,6 +39,23 @@ async fn a_lost_connection_leaves_its_rooms() {
 }
 
 #[tokio::test]
+async fn who_leaves_and_joins_again_at_once_is_a_member() {
+    let hub = Hub::start().await;
+    let mut ada = hub.room(&token("ada")).await;
+    ada.join("chat:lobby").await;
+    for _ in 0..40 {
+        // Sent together: the hub must not let the end of the first membership undo the second.
+        ada.send_text(r#"{"op":"leave","id":"l","channel":"chat:lobby"}"#).await;
+        ada.send_text(r#"{"op":"join","id":"j","channel":"chat:lobby"}"#).await;
+        for id in ["l", "j"] {
+            assert_eq!(ada.next("ok").await["id"], id);
+        }
+    }
+    let answer = ada.ok(json!({"op": "presence", "channel": "chat:lobby"})).await;
+    assert_eq!(connections(&answer), [ada.connection()]);
+}
+
+#[tokio::test]
 async fn presence_lists_every_connection_of_a_room() {
     let hub = Hub::start().await;
     let mut ada = hub.room(&token("ada")).await;

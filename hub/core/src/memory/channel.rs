@@ -15,6 +15,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long a channel is remembered into which nothing was ever published: long enough for whoever waits there to
+/// reconnect, short enough that asking for made-up names fills nothing.
+const UNUSED_TTL: Duration = Duration::from_secs(10 * 60);
+
 /// One channel. All times are those of the monotonic clock.
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -157,7 +161,12 @@ impl Channel {
     /// Whether nobody would notice if its counter started anew in another epoch.
     pub(super) fn is_forgotten(&self, now: Duration) -> bool {
         let in_use = self.subscribed || self.is_live() || !self.keys.is_empty();
-        !in_use && now >= self.touched + self.epoch_ttl
+        let ttl = if self.top.offset == Offset::ZERO {
+            UNUSED_TTL.min(self.epoch_ttl)
+        } else {
+            self.epoch_ttl
+        };
+        !in_use && now >= self.touched + ttl
     }
 }
 
