@@ -12,7 +12,7 @@ use crate::rpc::{Publication, Rpc};
 /// Publishes that may be unanswered at a time.
 const IN_FLIGHT: u64 = 32;
 
-/// One `PublishStream` with [`IN_FLIGHT`] events unanswered at most.
+/// One `PublishStream` with 32 events unanswered at most.
 #[derive(Debug)]
 pub struct Flood {
     requests: mpsc::Sender<PublishRequest>,

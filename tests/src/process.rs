@@ -70,11 +70,6 @@ impl Process {
         assert!(status.success(), "{} takes no signal", self.name);
     }
 
-    /// Kills the process without notice, as a crash would.
-    pub async fn kill(&mut self) {
-        self.child.kill().await.expect("our own child can be killed");
-    }
-
     /// Waits for the end of the process and of its output.
     pub async fn exit(&mut self) -> ExitStatus {
         self.exit_within(DEADLINE).await

@@ -113,6 +113,29 @@ async fn a_client_that_stops_reading_is_closed_in_time_and_resumes() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namespace_may_prefer_the_latest_event_to_those_that_were_missed() {
+    const MANY: u64 = 15_000;
+    let hub = Hub::builder()
+        .set("namespaces.big.history_size", HISTORY.cast_signed())
+        .set("namespaces.big.lag", "latest")
+        .set("limits.write_timeout", "10m")
+        .start()
+        .await;
+    let address = hub.addresses.public;
+    let mut stalled = RawSocket::upgrade_with_small_window(address, &token().sign()).await;
+    let joined = join(&mut stalled).await;
+    let mut flood = Flood::open(&hub.rpc().await).await;
+    for _ in 0..MANY {
+        flood.publish(event()).await;
+    }
+    let top = flood.finish().await;
+    let (position, gaps) = read_on(&mut stalled, joined, top.offset).await;
+    assert_eq!(position, top);
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert_eq!(gaps[0]["to"], top.at(MANY - 1).to_string(), "only the latest event follows");
+}
+
 /// Publishes [`EVENTS`] events and waits for the reader; returns how long both took.
 async fn publish(hub: &Hub, progress: &Progress, first: u64) -> Duration {
     let start = Instant::now();
