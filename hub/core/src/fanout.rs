@@ -10,9 +10,6 @@ use tokio_util::sync::CancellationToken;
 /// its default ring, so that members read it from there and not from history.
 const BURST: usize = 128;
 
-/// Members of one channel that are woken before they run: what waking one touches is then still in the processor's caches.
-const GROUP: usize = 64;
-
 /// Runs until the hub stops or the broker is gone.
 pub(crate) async fn run(hub: Hub, mut notices: NoticeReceiver, stop: CancellationToken) {
     let mut burst = Vec::with_capacity(BURST);
@@ -29,19 +26,10 @@ pub(crate) async fn run(hub: Hub, mut notices: NoticeReceiver, stop: Cancellatio
             take_in(&hub, notice, &mut touched);
         }
         for log in touched.drain(..) {
-            wake(&log).await;
+            log.wake();
         }
         // Members that were woken come first; otherwise a full queue would be read to its end before they run.
         tokio::task::yield_now().await;
-    }
-}
-
-/// Wakes the members of a log, and lets each group run before the next is woken.
-async fn wake(log: &ChannelLog) {
-    let mut from = 0;
-    while let Some(next) = log.wake_some(from, GROUP) {
-        tokio::task::yield_now().await;
-        from = next;
     }
 }
 

@@ -228,16 +228,7 @@ impl ChannelLog {
 
     /// Tells every subscription that is not already on a ready list.
     pub(crate) fn wake(&self) {
-        self.wake_some(0, usize::MAX);
-    }
-
-    /// The same for at most so many subscriptions, from a key on. Says where to go on if there are more.
-    pub(crate) fn wake_some(&self, from: usize, most: usize) -> Option<usize> {
-        let listeners = lock(&self.listeners);
-        let mut present = (from..listeners.capacity())
-            .filter_map(|key| listeners.get(key).map(|listener| (key, listener)));
-        present.by_ref().take(most).for_each(|(_, listener)| listener.announce());
-        present.next().map(|(key, _)| key)
+        lock(&self.listeners).iter().for_each(|(_, listener)| listener.announce());
     }
 }
 
