@@ -1,5 +1,6 @@
 //! `fanline dev`: a hub in memory to try things with, its keys thrown away with it.
 
+use std::env;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,7 +36,8 @@ pub(super) async fn run() -> Result<ExitCode> {
 
     let signals = Signals::take().context("signals cannot be taken over")?;
     let node = Node::start(settings, Extras { console_token: Some(token.clone()) })?;
-    write!(io::stdout(), "{}", greeting(&node.addresses(), &token, &api_key.key))?;
+    let greeting = greeting(&node.addresses(), &token, &api_key.key, &program());
+    write!(io::stdout(), "{greeting}")?;
     Ok(node.run(signals).await.into())
 }
 
@@ -72,8 +74,26 @@ fn token(loaded: &Loaded) -> Result<String> {
     Mint::new(key, Path::new(""))?.sign(claims, TOKEN_TTL, &SystemClock::start())
 }
 
+/// How this very program is called from a shell that stands where we do: after `cargo run` it is on no search path.
+fn program() -> String {
+    const NAME: &str = "fanline";
+    let (Ok(program), Ok(here)) = (env::current_exe(), env::current_dir()) else {
+        return NAME.to_owned();
+    };
+    let search_path = env::var_os("PATH").unwrap_or_default();
+    if env::split_paths(&search_path).any(|folder| folder.join(NAME) == program) {
+        return NAME.to_owned();
+    }
+    let path = match program.strip_prefix(here) {
+        Ok(below) => Path::new(".").join(below),
+        Err(_elsewhere) => program,
+    };
+    let path = path.display().to_string();
+    if path.contains(char::is_whitespace) { format!("'{path}'") } else { path }
+}
+
 /// What a newcomer reads: where things are, and what to paste next.
-fn greeting(addresses: &Addresses, token: &str, api_key: &str) -> String {
+fn greeting(addresses: &Addresses, token: &str, api_key: &str, program: &str) -> String {
     let Addresses { public, grpc, ops } = addresses;
     let publication =
         json!({ "channel": "chat:lobby", "type": "message", "data": BASE64.encode(DATA) });
@@ -92,11 +112,11 @@ fn greeting(addresses: &Addresses, token: &str, api_key: &str) -> String {
 
   Follow a room, here or in the console:
 
-    fanline subscribe chat:lobby --since last:10 --url http://{grpc} --api-key {api_key}
+    {program} subscribe chat:lobby --since last:10 --url http://{grpc} --api-key {api_key}
 
   Publish into it from another terminal:
 
-    fanline publish chat:lobby '{DATA}' --url http://{grpc} --api-key {api_key}
+    {program} publish chat:lobby '{DATA}' --url http://{grpc} --api-key {api_key}
 
   The same with other tools:
 
