@@ -61,6 +61,11 @@ impl Room {
         self.take(&format!("the answer to {frame}"), |answer| answer["id"] == id).await
     }
 
+    /// The answer to a request that the test sent as text with this id.
+    pub async fn answer(&mut self, id: &str) -> Value {
+        self.take(&format!("the answer to {id:?}"), |answer| answer["id"] == id).await
+    }
+
     /// A request that has to succeed.
     pub async fn ok(&mut self, frame: Value) -> Value {
         let answer = self.request(frame.clone()).await;
