@@ -27,6 +27,12 @@ impl Dev {
         line[start..].to_owned()
     }
 
+    /// The whole printed line that contains `part`, to be pasted.
+    pub async fn command_with(&mut self, part: &str) -> String {
+        let line = self.0.stdout_line(part, |line| line.contains(part)).await;
+        line.trim().to_owned()
+    }
+
     /// The printed token.
     pub async fn token(&mut self) -> String {
         let line = self.line_with("eyJ").await;

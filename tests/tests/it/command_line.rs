@@ -9,8 +9,8 @@ use tokio::process::Command;
 #[tokio::test]
 async fn dev_prints_lines_to_paste_that_deliver() {
     let mut dev = Dev::start();
-    let subscribe = dev.line_with("fanline subscribe ").await;
-    let publish = dev.line_with("fanline publish ").await;
+    let subscribe = dev.command_with("fanline subscribe ").await;
+    let publish = dev.command_with("fanline publish ").await;
 
     let data = &publish[publish.find('{').expect("JSON")..=publish.rfind('}').expect("JSON")];
 
@@ -35,7 +35,7 @@ async fn devs_token_opens_a_room_that_hears_what_is_published_over_grpc() {
     let mut dev = Dev::start();
     let token = dev.token().await;
     let address = dev.public().await;
-    let publish = dev.line_with("fanline publish ").await;
+    let publish = dev.command_with("fanline publish ").await;
     let channel = publish
         .split_whitespace()
         .find(|word| word.contains(':') && !word.contains("//"))
@@ -165,15 +165,11 @@ async fn token_mints_what_the_hub_of_that_configuration_takes() {
     assert_eq!(room.refused(publish).await, "PERMISSION_DENIED");
 }
 
-/// Runs a line as a shell would after pasting it, with the binary on the path.
+/// Runs a line as it was printed, in the folder where it was printed.
 fn pasted(line: &str) -> Process {
-    let binary = fanline().as_std().get_program().to_owned();
-    let folder = Path::new(&binary).parent().expect("the binary lies in a folder");
-    let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new("sh");
     // `exec`: the process that is killed at the end is the client itself, not a shell around it.
     command.arg("-c").arg(format!("exec {line}"));
-    command.env("PATH", format!("{}:{path}", folder.display()));
     Process::spawn(line, command)
 }
 
