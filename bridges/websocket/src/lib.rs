@@ -1,7 +1,7 @@
 //! WebSocket rooms: `GET /v1/ws`, subprotocol `fanline.v1` (contract section 4, RFC 6455).
 //!
 //! One task per connection, no queue per member: events are written from the channel logs at the pace of the socket.
-//! Read [`connection`] first: it is the loop that everything else serves. What a client may do is decided in
+//! Read `connection` first: it is the loop that everything else serves. What a client may do is decided in
 //! `fanline-edge`, not here.
 
 mod limits;

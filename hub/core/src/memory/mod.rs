@@ -1,7 +1,7 @@
 //! The broker of one machine: everything in memory, gone with the process.
 //!
 //! Channels are spread over shards, each behind its own mutex, so that publishers of different channels do not wait
-//! for each other. One channel is a [`Channel`](channel::Channel), which is where the rules are.
+//! for each other. One channel is a `Channel`, which is where the rules are.
 
 mod channel;
 mod metrics;
