@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two looks when nothing seems to have changed, and when something does.
 const INTERVAL: Duration = Duration::from_secs(5);
-const RETRY: Duration = Duration::from_millis(100);
+const RETRY: Duration = Duration::from_millis(200);
 
 /// The primaries and their slots.
 type Layout = BTreeMap<Address, Vec<RangeInclusive<u16>>>;

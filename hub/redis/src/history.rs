@@ -26,7 +26,7 @@ pub(crate) async fn read(
 ) -> Result<HistoryPage, BrokerError> {
     let common = &servers.common;
     let epoch = Epoch::random(&common.random);
-    // An entry's id is `offset-expiry`, so that `offset-0` stands before it.
+    // An entry's id is `<offset>-0`. A bound of zero would be none to Redis.
     let (way, bound) = match query.range {
         HistoryRange::After(offset) => ("after", format!("{}-0", offset.next())),
         HistoryRange::Before(offset) => ("before", format!("({}-0", offset.max(Offset::new(1)))),

@@ -115,14 +115,16 @@ impl Servers {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
+            if !matches!(failure, Failure::Ask(_)) {
+                // In a cluster the map may be to blame, also for a server that is away.
+                self.common.stale.notify_one();
+            }
             if !failure.may_be_repeated() || Instant::now() + PAUSE >= deadline {
                 return Err(failure);
             }
             asked = match failure {
-                Failure::Ask(address) => {
-                    // The slot is on its way: this one call goes ahead of it, at once.
-                    Some(address)
-                }
+                // The slot is on its way: this one call goes ahead of it, at once.
+                Failure::Ask(address) => Some(address),
                 Failure::NotNow
                 | Failure::Moved
                 | Failure::Forgotten
@@ -131,7 +133,6 @@ impl Servers {
                 | Failure::Full
                 | Failure::Foreign
                 | Failure::Refused => {
-                    self.common.stale.notify_one();
                     tokio::time::sleep(PAUSE).await;
                     None
                 }

@@ -11,7 +11,8 @@ end
 
 local now = clock()
 local function expired(entry)
-  return tonumber(string.match(entry[1], '%-(%d+)$')) <= now
+  -- What is not the hub's has none.
+  return (tonumber(entry[2][2]) or 0) <= now
 end
 
 -- What is too old at the front goes for good, so that each entry is passed over once.
@@ -49,7 +50,7 @@ repeat
   for _, entry in ipairs(entries) do
     bound = '(' .. entry[1]
     if not expired(entry) then
-      local event = entry[2][2]
+      local event = entry[2][4] or ''
       -- No less than the event will cost in the memory of the node.
       bytes = bytes + 512 + 2 * #event
       if taken >= limit or (bytes > bytes_max and taken > 0) then

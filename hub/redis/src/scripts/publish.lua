@@ -1,5 +1,5 @@
 -- Publishes an event: idempotency, epoch, offset, history and message, all or nothing.
--- KEYS: meta, and log where there is history.
+-- KEYS: meta, and log where there is history. An entry of the log is `<offset>-0`, with `x` its expiry and `e` its event.
 -- ARGV: fence, new epoch, event id, event, history size, life of the event, life of the history, life of the epoch,
 --       publish command, live channel, log, idempotency key or '', its window.
 -- A log without history and the idempotency key are in the slot of KEYS but not among them: while a slot migrates,
@@ -25,9 +25,8 @@ if origin ~= KEPT then
 end
 local next_offset = whole(offset + 1)
 if size > 0 then
-  -- The entry's id is `offset-expiry`: what an event's own time to live needs, at no cost.
-  local entry = next_offset .. '-' .. whole(clock() + event_life)
-  local added = redis.pcall('XADD', log, 'MAXLEN', size, entry, 'e', event)
+  local expiry = whole(clock() + event_life)
+  local added = redis.pcall('XADD', log, 'MAXLEN', size, next_offset .. '-0', 'x', expiry, 'e', event)
   if type(added) == 'table' and added.err then
     if not string.find(added.err, 'equal or smaller') then
       return added
@@ -35,7 +34,7 @@ if size > 0 then
     -- History is ahead of the counter: one of the two was restored or lost on its own.
     epoch, origin, next_offset = fresh, ORPHANED, '1'
     begin(meta, log, fence, epoch, life)
-    redis.call('XADD', log, 'MAXLEN', size, '1-' .. whole(clock() + event_life), 'e', event)
+    redis.call('XADD', log, 'MAXLEN', size, '1-0', 'x', expiry, 'e', event)
   end
   redis.call('PEXPIRE', log, log_life)
 end

@@ -35,6 +35,23 @@ impl RedisServer {
         server
     }
 
+    /// Starts a sentinel, which is told what to watch.
+    pub(crate) async fn sentinel(port: u16, watch: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("sentinel.conf");
+        std::fs::write(&file, format!("port {port}\nbind 127.0.0.1\n{watch}")).expect("written");
+        let arguments = vec![file.display().to_string(), "--sentinel".into()];
+        let process = spawn(&arguments);
+        let server = RedisServer { port, folder, arguments, process };
+        server.is_up().await;
+        server
+    }
+
+    /// Its name in a cluster.
+    pub(crate) async fn id(&self) -> String {
+        self.run(&["CLUSTER", "MYID"]).await
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
@@ -51,13 +68,47 @@ impl RedisServer {
         cmd.query_async(&mut connection).await
     }
 
+    /// Adds an event that never expires to a log.
+    pub(crate) async fn xadd(&self, stream: &str, id: &str, value: &[u8]) {
+        let mut connection = self.connect().await.expect("a connection");
+        let mut cmd = redis::cmd("XADD");
+        cmd.arg(stream).arg(id).arg("x").arg(99_999_999_999_999_u64).arg("e").arg(value);
+        cmd.exec_async(&mut connection).await.expect("added");
+    }
+
+    /// The event in the first entry of a log.
+    pub(crate) async fn first_entry(&self, stream: &str) -> Vec<u8> {
+        type Entry = (String, [(String, Vec<u8>); 2]);
+        let entries: Vec<Entry> = self.run(&["XRANGE", stream, "-", "+", "COUNT", "1"]).await;
+        let (_id, [_expiry, (_name, event)]) = entries.into_iter().next().expect("an entry");
+        event
+    }
+
+    /// Waits until it has answered with an error so many times.
+    pub(crate) async fn has_said(&self, password: &str, error: &str, times: u64) {
+        let url = format!("redis://:{password}@127.0.0.1:{}", self.port);
+        let url = if password.is_empty() { self.url() } else { url };
+        let client = redis::Client::open(url).expect("a client");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+        let name = format!("errorstat_{error}:count=");
+        until("the server refuses", async || {
+            let mut info = redis::cmd("INFO");
+            info.arg("errorstats");
+            let stats: String = info.query_async(&mut connection).await.expect("an answer");
+            let count = stats.lines().find_map(|line| line.strip_prefix(&name));
+            count.is_some_and(|count| count.trim().parse::<u64>().expect("a number") >= times)
+        })
+        .await;
+    }
+
     async fn connect(&self) -> RedisResult<MultiplexedConnection> {
         redis::Client::open(self.url())?.get_multiplexed_async_connection().await
     }
 
     async fn is_up(&self) {
-        until("redis-server answers", async || {
-            self.try_run::<String>(&["PING"]).await.is_ok_and(|answer| answer == "PONG")
+        until("redis-server answers", async || match self.try_run::<String>(&["PING"]).await {
+            Ok(answer) => answer == "PONG",
+            Err(error) => error.code() == Some("NOAUTH"),
         })
         .await;
     }
