@@ -30,7 +30,8 @@ impl Dialer {
             .then_some(TlsCertificates { client_tls: None, root_cert: ca });
         // RESP3 lets answers and messages share a connection, and tells of its end.
         let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        Dialer { login: login.set_lib_name("fanline", env!("CARGO_PKG_VERSION")), tls }
+        // The name of the driver's library interests nobody, and would be one right more that our user needs.
+        Dialer { login: login.set_skip_set_lib_name(), tls }
     }
 
     /// The same network and certificates, with the sentinels' own login.

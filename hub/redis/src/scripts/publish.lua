@@ -9,7 +9,7 @@ local size, event_life, log_life, life = tonumber(ARGV[5]), tonumber(ARGV[6]), A
 local publish, live, log, idempotency, window = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 local meta = KEYS[1]
 
-local epoch, offset, origin = stand(meta, log, fence, fresh)
+local epoch, offset, origin, known_life = stand(meta, log, fence, fresh)
 if idempotency ~= '' then
   local known = redis.call('GET', idempotency)
   -- A key counts in its own epoch: what it published in another is gone from history, and was announced as lost.
@@ -38,7 +38,10 @@ if size > 0 then
   end
   redis.call('PEXPIRE', log, log_life)
 end
-redis.call('HSET', meta, 'epoch', epoch, 'offset', next_offset, 'fence', fence, 'life', life)
+redis.call('HSET', meta, 'offset', next_offset)
+if known_life ~= life then
+  redis.call('HSET', meta, 'life', life)
+end
 redis.call('PEXPIRE', meta, life)
 if idempotency ~= '' then
   redis.call('SET', idempotency, id .. ' ' .. epoch .. ' ' .. next_offset, 'PX', window)

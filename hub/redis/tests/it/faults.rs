@@ -147,3 +147,18 @@ async fn a_call_without_an_answer_ends_within_its_deadline() {
     near.publish(CHANNEL, 1).await.expect_err("redis stands still");
     assert!(asked.elapsed() < DEADLINE / 5, "{:?}", asked.elapsed());
 }
+
+#[tokio::test]
+async fn a_publish_that_reaches_too_few_replicas_is_not_acknowledged() {
+    let Scene { server, near, far: _far, members } = scene(&[], Durability::Wait(1)).await;
+    let refusal = near.publish(CHANNEL, 1).await.expect_err("there is no replica");
+    assert_eq!(refusal.reason(), Reason::BrokerUnavailable, "{refusal}");
+    let port = server.port.to_string();
+    let _replica = RedisServer::with(&["--replicaof", "127.0.0.1", &port]).await;
+    // The key makes the retry safe: what was published without an acknowledgement is found again.
+    let (published, _unknown) = near.publish_surely(CHANNEL, 2).await;
+    for member in &members {
+        member.reaches(published.position).await;
+        assert_eq!(member.seen().gaps(), 0);
+    }
+}

@@ -5,6 +5,7 @@ mod conformance;
 mod faults;
 mod foreign;
 mod harness;
+mod login;
 mod presence;
 mod sentinel;
 mod shards;

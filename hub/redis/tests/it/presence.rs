@@ -36,7 +36,7 @@ async fn the_members_of_a_dead_node_leave_within_its_lease_and_all_are_told_once
     let far = TestHub::start(settings.clone()).await;
     let observers = [near.observe("room:1").await, far.observe("room:1").await];
     let dying = Node::start(settings).await;
-    let _ada = near.hub.enter(&room(), member("ada")).await.expect("entered");
+    let _ada = near.enter("room:1", "ada").await;
     dying.broker.enter(&room(), member("bob")).await.expect("entered");
     dying.broker.enter(&room(), member("eve")).await.expect("entered");
     assert_eq!(users(&far).await, ["ada", "bob", "eve"]);
@@ -58,8 +58,8 @@ async fn the_members_of_a_dead_node_leave_within_its_lease_and_all_are_told_once
 async fn members_that_redis_forgot_are_put_back_and_those_who_left_meanwhile_are_not() {
     let mut server = RedisServer::start().await;
     let near = TestHub::start(RedisSettings::standalone(server.url())).await;
-    let _ada = near.hub.enter(&room(), member("ada")).await.expect("entered");
-    let bob = near.hub.enter(&room(), member("bob")).await.expect("entered");
+    let _ada = near.enter("room:1", "ada").await;
+    let bob = near.enter("room:1", "bob").await;
     server.run::<String>(&["SAVE"]).await;
     server.kill();
     drop(bob);

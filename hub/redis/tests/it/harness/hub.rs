@@ -2,15 +2,18 @@
 
 use super::broker::metric;
 use super::{DEADLINE, Node, Observer};
-use fanline_core::broker::Published;
+use fanline_core::broker::{ChannelsQuery, Member, Published};
 use fanline_core::catchup::Start;
 use fanline_core::channel::ChannelName;
-use fanline_core::clock::SystemClock;
+use fanline_core::clock::{SystemClock, Timestamp};
 use fanline_core::event::{ContentType, EventType, Payload};
 use fanline_core::hub::{Hub, HubParts};
+use fanline_core::ids::{ConnectionId, UserId};
 use fanline_core::limits::Limits;
 use fanline_core::metrics::HubMetrics;
 use fanline_core::namespace::{NamespaceOptions, Namespaces, Retention};
+use fanline_core::pattern::Pattern;
+use fanline_core::presence::Membership;
 use fanline_core::publish::{Draft, Origin};
 use fanline_core::random::Random;
 use fanline_core::{Feed, Reason, Refusal};
@@ -82,6 +85,26 @@ impl TestHub {
         };
         let published = tokio::time::timeout(2 * DEADLINE, publishing).await;
         (published.expect("acknowledged in time"), unknown)
+    }
+
+    /// Makes somebody a member of a room, for as long as the answer lives.
+    pub(crate) async fn enter(&self, channel: &str, user: &str) -> Membership {
+        let channel = channel.parse().expect("a channel");
+        let random = Random::from_system().expect("randomness");
+        let member = Member {
+            connection: ConnectionId::new(Timestamp::from_millis(1), &random),
+            user: UserId::new(user),
+            info: None,
+            joined_at: Timestamp::from_millis(1),
+        };
+        self.hub.enter(&channel, member).await.expect("entered")
+    }
+
+    /// The live channels.
+    pub(crate) async fn channels(&self) -> Vec<String> {
+        let query = ChannelsQuery { pattern: Pattern::any(), after: None, limit: 100 };
+        let names = self.hub.channels(query).await.expect("names");
+        names.iter().map(ChannelName::to_string).collect()
     }
 
     /// Connections to Redis that were lost.

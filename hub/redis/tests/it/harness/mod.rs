@@ -13,5 +13,5 @@ pub(crate) use cluster::ClusterSetup;
 pub(crate) use hub::{Publisher, TestHub};
 pub(crate) use observer::Observer;
 pub(crate) use sentinel::SentinelSetup;
-pub(crate) use server::RedisServer;
+pub(crate) use server::{RedisServer, free_port};
 pub(crate) use wait::{DEADLINE, until};

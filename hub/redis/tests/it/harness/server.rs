@@ -68,6 +68,11 @@ impl RedisServer {
         cmd.query_async(&mut connection).await
     }
 
+    /// What it has written to its log; with `--logfile` among its settings.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
     /// Adds an event that never expires to a log.
     pub(crate) async fn xadd(&self, stream: &str, id: &str, value: &[u8]) {
         let mut connection = self.connect().await.expect("a connection");
@@ -138,7 +143,6 @@ impl Drop for RedisServer {
         // Best effort: it may have been killed by the test.
         let _ = self.process.kill();
         let _ = self.process.wait();
-        let _ = &self.folder;
     }
 }
 
