@@ -8,7 +8,7 @@ const CHANNEL: &str = "a:lobby";
 const META: &str = "{fanline:a:lobby}:meta";
 
 #[tokio::test]
-async fn a_busy_channel_whose_slot_moves_loses_and_doubles_nothing() {
+async fn a_busy_channel_whose_slot_moves_delivers_each_event_or_names_it_as_lost() {
     let setup = ClusterSetup::start().await;
     let near = Arc::new(TestHub::start(setup.settings()).await);
     let far = Arc::new(TestHub::start(setup.settings()).await);
