@@ -212,6 +212,10 @@ pub enum BrokerError {
     /// A bound on what the broker holds is reached; nothing was done.
     #[error("the broker is full: {0}")]
     Full(&'static str),
+    /// What it holds is not what the hub put there, or it refuses to work for the hub; nothing was done. An operator
+    /// has to look.
+    #[error("the broker does not work: {0}")]
+    Broken(&'static str),
 }
 
 impl From<BrokerError> for Refusal {
@@ -223,6 +227,7 @@ impl From<BrokerError> for Refusal {
                 "the broker did not answer; the outcome is unknown: retry with the same idempotency key",
             ),
             BrokerError::Full(what) => Refusal::new(Reason::LimitExceeded, what),
+            BrokerError::Broken(what) => return Refusal::new(Reason::Internal, what),
         }
         .with_retry_after(retry)
     }

@@ -1,0 +1,154 @@
+//! The broker: what it is made of, and the trait that the hub sees.
+
+use crate::checks;
+use crate::cluster;
+use crate::keys::Keys;
+use crate::metrics::RedisMetrics;
+use crate::presence::Presence;
+use crate::reader::Outlet;
+use crate::readiness::RedisReadiness;
+use crate::server::{Common, PubSub};
+use crate::servers::{CALL, Servers};
+use crate::suspects::Suspects;
+use crate::{Mode, RedisError, RedisSettings, channels, history, publish};
+use fanline_core::broker::{
+    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, NoticeSender,
+    Publication, Published,
+};
+use fanline_core::channel::ChannelName;
+use fanline_core::ids::ConnectionId;
+use fanline_core::random::Random;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What the broker is made of.
+pub struct RedisParts {
+    /// What the operator chose.
+    pub settings: RedisSettings,
+    /// Where it tells the hub what happened.
+    pub notices: NoticeSender,
+    /// The randomness: epochs, jitter, the name of this node.
+    pub random: Random,
+}
+
+/// The broker on Redis. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct RedisBroker(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    servers: Arc<Servers>,
+    presence: Arc<Presence>,
+}
+
+impl RedisBroker {
+    /// Starts the broker, its work on `tasks`, until `stop`. It connects in the background: see
+    /// [`readiness`](Self::readiness).
+    ///
+    /// # Errors
+    /// Settings that make no sense. A Redis that is away is no error.
+    pub fn start(
+        parts: RedisParts,
+        registry: &mut Registry,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Self, RedisError> {
+        let RedisParts { settings, notices, random } = parts;
+        let checked = settings.check()?;
+        let metrics = RedisMetrics::register(registry);
+        let suspects = Suspects::default();
+        tasks.spawn(suspects.clone().tell(notices.clone(), stop.clone()));
+        let cluster = checked.mode == Mode::Cluster;
+        let common = Common {
+            keys: Keys::new(&checked.prefix),
+            node: node_name(&random),
+            pubsub: if cluster { PubSub::Sharded } else { PubSub::Plain },
+            outlet: Outlet { notices, suspects, metrics },
+            stale: Arc::default(),
+            random,
+            tasks: tasks.clone(),
+        };
+        let servers = Arc::new(Servers::start(&checked, common, stop));
+        if cluster {
+            tasks.spawn(cluster::follow(Arc::clone(&servers), checked, stop.clone()));
+        }
+        let presence = Arc::new(Presence::new(Arc::clone(&servers)));
+        tasks.spawn(checks::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
+        Ok(RedisBroker(Arc::new(Inner { servers, presence })))
+    }
+
+    /// Answers whether the broker can be relied on.
+    #[must_use]
+    pub fn readiness(&self) -> RedisReadiness {
+        RedisReadiness::new(Arc::clone(&self.0.servers))
+    }
+}
+
+impl Broker for RedisBroker {
+    fn publish(&self, publication: Publication) -> Answer<'_, Published> {
+        Box::pin(publish::publish(&self.0.servers, publication))
+    }
+
+    fn history<'a>(
+        &'a self,
+        channel: &'a ChannelName,
+        query: HistoryQuery,
+    ) -> Answer<'a, HistoryPage> {
+        Box::pin(history::read(&self.0.servers, channel, query))
+    }
+
+    fn subscribe<'a>(&'a self, channel: &'a ChannelName) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let servers = &self.0.servers;
+            let server = servers.home(channel)?;
+            let confirmed = server.ear.subscriptions.want(servers.live(channel), channel);
+            // Looked at after the wish: whoever goes away now also drops it.
+            if server.ear.is_away() {
+                return Err(BrokerError::Unavailable);
+            }
+            match tokio::time::timeout(CALL, confirmed).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_went_away)) => Err(BrokerError::Unavailable),
+                Err(_elapsed) => Err(BrokerError::Unavailable),
+            }
+        })
+    }
+
+    fn unsubscribe(&self, channel: &ChannelName) {
+        let live = self.0.servers.live(channel);
+        // Forgotten wherever it is: it may be on its way from one server to another.
+        for server in &self.0.servers.map().servers {
+            server.ear.subscriptions.forget(Arc::clone(&live));
+        }
+    }
+
+    fn enter<'a>(&'a self, channel: &'a ChannelName, member: Member) -> Answer<'a, ()> {
+        Box::pin(self.0.presence.enter(channel, member))
+    }
+
+    fn leave<'a>(&'a self, channel: &'a ChannelName, connection: ConnectionId) -> Answer<'a, ()> {
+        Box::pin(self.0.presence.leave(channel, connection))
+    }
+
+    fn members<'a>(&'a self, channel: &'a ChannelName) -> Answer<'a, Vec<Member>> {
+        Box::pin(self.0.presence.members(channel))
+    }
+
+    fn channels(&self, query: ChannelsQuery) -> Answer<'_, Vec<ChannelName>> {
+        Box::pin(channels::list(&self.0.servers, query))
+    }
+}
+
+/// A name that no other node has: 32 hexadecimal digits.
+fn node_name(random: &Random) -> Arc<str> {
+    format!("{:032x}", u128::from_be_bytes(random.bytes())).into()
+}
+
+impl fmt::Debug for RedisParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisParts").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+//! A connection for calls that comes back when it is lost.
+//!
+//! While it is known to be away, callers are told at once. While it is being made for the first time since it was last
+//! there, they wait for it, each up to its own deadline: a connection that was merely cut costs them nothing.
+
+use crate::backoff::Backoff;
+use crate::call::Failure;
+use crate::metrics::RedisMetrics;
+use crate::place::Place;
+use crate::session::Session;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The callers' side. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Link(watch::Receiver<State>);
+
+#[derive(Clone, Debug)]
+enum State {
+    /// The first try since it was last there is under way.
+    Connecting,
+    Up(Arc<Session>),
+    /// The last try failed, and the next may, too.
+    Away,
+}
+
+impl Link {
+    /// Makes a link and the work that keeps it up, until `stop`.
+    pub(crate) fn new(
+        place: Place,
+        backoff: Backoff,
+        metrics: RedisMetrics,
+        stop: CancellationToken,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (states, link) = watch::channel(State::Connecting);
+        let work = async move {
+            stop.run_until_cancelled(keep_up(place, backoff, metrics, &states)).await;
+            states.send_replace(State::Away);
+        };
+        (Link(link), work)
+    }
+
+    /// The connection of the moment.
+    pub(crate) async fn session(&self, deadline: Instant) -> Result<Arc<Session>, Failure> {
+        let mut states = self.0.clone();
+        loop {
+            match &*states.borrow_and_update() {
+                State::Up(session) => return Ok(Arc::clone(session)),
+                State::Away => return Err(Failure::Away),
+                State::Connecting => {}
+            }
+            match tokio::time::timeout_at(deadline, states.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_stopped)) => return Err(Failure::Away),
+                Err(_elapsed) => return Err(Failure::Away),
+            }
+        }
+    }
+
+    /// Whether there is a connection.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(&*self.0.borrow(), State::Up(_))
+    }
+}
+
+async fn keep_up(
+    place: Place,
+    mut backoff: Backoff,
+    metrics: RedisMetrics,
+    states: &watch::Sender<State>,
+) {
+    loop {
+        match place.open().await {
+            Ok(session) => {
+                let session = Arc::new(session);
+                backoff.reset();
+                tracing::info!(server = %place, "connected to Redis");
+                states.send_replace(State::Up(Arc::clone(&session)));
+                session.end().await;
+                tracing::warn!(server = %place, "the connection to Redis is lost; connecting again");
+                metrics.reconnects.inc();
+                states.send_replace(State::Connecting);
+            }
+            Err(error) => {
+                if !matches!(&*states.borrow(), State::Away) {
+                    // Once per absence: the tries that follow would only repeat it.
+                    tracing::warn!(server = %place, %error, "Redis is away; trying again");
+                }
+                states.send_replace(State::Away);
+            }
+        }
+        tokio::time::sleep(backoff.next()).await;
+    }
+}

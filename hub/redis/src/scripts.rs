@@ -1,0 +1,60 @@
+//! The scripts, which are where things happen together. They are loaded once per connection and called by their hash.
+//!
+//! Each gets the connection's fence as its first argument; the rest is said at the top of each file.
+
+use redis::aio::MultiplexedConnection;
+use redis::{Pipeline, RedisResult, cmd};
+
+/// A script.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Script {
+    Publish,
+    History,
+    Check,
+    Enter,
+    Leave,
+    Members,
+}
+
+impl Script {
+    const ALL: [Script; 6] = [
+        Script::Publish,
+        Script::History,
+        Script::Check,
+        Script::Enter,
+        Script::Leave,
+        Script::Members,
+    ];
+
+    fn source(self) -> &'static str {
+        match self {
+            Script::Publish => include_str!("scripts/publish.lua"),
+            Script::History => include_str!("scripts/history.lua"),
+            Script::Check => include_str!("scripts/check.lua"),
+            Script::Enter => include_str!("scripts/enter.lua"),
+            Script::Leave => include_str!("scripts/leave.lua"),
+            Script::Members => include_str!("scripts/members.lua"),
+        }
+    }
+}
+
+/// The hashes by which a server knows the scripts.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded([String; Script::ALL.len()]);
+
+impl Loaded {
+    pub(crate) fn hash(&self, script: Script) -> &str {
+        &self.0[script as usize]
+    }
+}
+
+/// Loads all scripts, in one round trip.
+pub(crate) async fn load(connection: &mut MultiplexedConnection) -> RedisResult<Loaded> {
+    let mut pipeline = Pipeline::new();
+    for script in Script::ALL {
+        let source = format!("{}\n{}", include_str!("scripts/common.lua"), script.source());
+        pipeline.add_command(cmd("SCRIPT").arg("LOAD").arg(source).take());
+    }
+    let hashes: [String; Script::ALL.len()] = pipeline.query_async(connection).await?;
+    Ok(Loaded(hashes))
+}

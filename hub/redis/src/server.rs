@@ -1,0 +1,112 @@
+//! One server as a node sees it: two links for calls, and the ear that listens to its channels.
+//!
+//! Publishing and presence go through one link and reading through the other, so that a page of history, or a wait for
+//! replicas, delays nobody else's answer.
+
+use crate::backoff::Backoff;
+use crate::ear::{Ear, EarParts};
+use crate::keys::Keys;
+use crate::link::Link;
+use crate::place::Place;
+use crate::reader::Outlet;
+use fanline_core::random::Random;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Which of the links a call takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lane {
+    Writes,
+    Reads,
+}
+
+/// The commands of publish and subscribe: in a cluster the sharded ones, which stay on the servers of their slot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PubSub {
+    Plain,
+    Sharded,
+}
+
+impl PubSub {
+    pub(crate) fn publish(self) -> &'static str {
+        match self {
+            PubSub::Plain => "PUBLISH",
+            PubSub::Sharded => "SPUBLISH",
+        }
+    }
+}
+
+/// What all servers of a broker share.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    pub(crate) keys: Keys,
+    /// This node, in 32 hexadecimal digits.
+    pub(crate) node: Arc<str>,
+    pub(crate) pubsub: PubSub,
+    pub(crate) outlet: Outlet,
+    /// Told when channels seem to live elsewhere than we think.
+    pub(crate) stale: Arc<Notify>,
+    pub(crate) random: Random,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// A server. Its connections end with `stop`.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) place: Place,
+    pub(crate) ear: Ear,
+    pub(crate) stop: CancellationToken,
+    /// The pub/sub channel of its probes.
+    pub(crate) probe: String,
+    writes: Link,
+    reads: Link,
+}
+
+impl Server {
+    /// Starts to connect. `probe` is the pub/sub channel of its probes.
+    pub(crate) fn start(
+        place: Place,
+        common: &Common,
+        probe: String,
+        stop: CancellationToken,
+    ) -> Self {
+        let backoff = || Backoff::new(common.random.clone());
+        let metrics = &common.outlet.metrics;
+        let (writes, keeping) = Link::new(place.clone(), backoff(), metrics.clone(), stop.clone());
+        common.tasks.spawn(keeping);
+        let (reads, keeping) = Link::new(place.clone(), backoff(), metrics.clone(), stop.clone());
+        common.tasks.spawn(keeping);
+        let parts = EarParts {
+            place: place.clone(),
+            probes: writes.clone(),
+            probe: probe.clone(),
+            pubsub: common.pubsub,
+            outlet: common.outlet.clone(),
+            stale: Arc::clone(&common.stale),
+            backoff: backoff(),
+        };
+        let (ear, listening) = Ear::new(parts, stop.clone());
+        common.tasks.spawn(listening);
+        Server { place, ear, stop, probe, writes, reads }
+    }
+
+    pub(crate) fn link(&self, lane: Lane) -> &Link {
+        match lane {
+            Lane::Writes => &self.writes,
+            Lane::Reads => &self.reads,
+        }
+    }
+
+    /// What is wrong with it, if anything.
+    pub(crate) fn complaint(&self) -> Option<&'static str> {
+        if !self.writes.is_up() || !self.reads.is_up() {
+            Some("a Redis server is away")
+        } else if !self.ear.hears() {
+            Some("live messages of a Redis server do not arrive")
+        } else {
+            None
+        }
+    }
+}

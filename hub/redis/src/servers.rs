@@ -1,0 +1,174 @@
+//! All servers, and which of them a channel lives on. The modes differ here, in [`Placing`] and in
+//! [`Finder`](crate::place::Finder), and nowhere else.
+
+use crate::address::Address;
+use crate::call::{Call, Failure};
+use crate::place::{Finder, Place};
+use crate::placing::Placing;
+use crate::server::{Common, Lane, Server};
+use crate::session::Session;
+use crate::settings::{Checked, Mode};
+use crate::subscriptions::Live;
+use fanline_core::channel::ChannelName;
+use redis::{Cmd, Value};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Longest wait for the answer to a call, its repetitions included.
+pub(crate) const CALL: Duration = Duration::from_secs(2);
+/// Before a call is repeated that Redis could not do just now.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// The servers.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    pub(crate) common: Common,
+    map: RwLock<Arc<Map>>,
+}
+
+/// The servers of the moment. In a cluster a new map takes the place of the old one.
+#[derive(Debug)]
+pub(crate) struct Map {
+    pub(crate) servers: Vec<Arc<Server>>,
+    pub(crate) placing: Placing,
+}
+
+impl Servers {
+    /// Starts to connect to all servers; those of a cluster are yet to be [found](crate::cluster).
+    pub(crate) fn start(checked: &Checked, common: Common, stop: &CancellationToken) -> Self {
+        let addresses = &checked.addresses;
+        let place = |finder, dialer: usize| Place {
+            dialer: checked.dialers[dialer].clone(),
+            finder,
+            durability: checked.durability,
+        };
+        let fixed = || {
+            let finders = addresses.iter().cloned().map(Finder::Fixed);
+            finders.enumerate().map(|(index, finder)| place(finder, index)).collect()
+        };
+        let (places, placing): (Vec<Place>, _) = match (checked.mode, &checked.sentinels) {
+            (Mode::Cluster, _) => (Vec::new(), Placing::Slots([].into())),
+            (Mode::Sentinel, Some(sentinels)) => {
+                let finder = Finder::Sentinels(addresses.as_slice().into(), sentinels.clone());
+                (vec![place(finder, 0)], Placing::One)
+            }
+            (Mode::Shards, _) => {
+                let names = addresses.iter().map(Address::to_string).collect();
+                (fixed(), Placing::Rendezvous(names))
+            }
+            (Mode::Standalone | Mode::Sentinel, _) => (fixed(), Placing::One),
+        };
+        let probe = common.keys.probe(&common.node, 0);
+        let start =
+            |place| Arc::new(Server::start(place, &common, probe.clone(), stop.child_token()));
+        let map = Map { servers: places.into_iter().map(start).collect(), placing };
+        Servers { common, map: RwLock::new(Arc::new(map)) }
+    }
+
+    /// The map of the moment.
+    pub(crate) fn map(&self) -> Arc<Map> {
+        Arc::clone(&self.map.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A new map takes over.
+    pub(crate) fn replace(&self, map: Arc<Map>) {
+        *self.map.write().unwrap_or_else(PoisonError::into_inner) = map;
+    }
+
+    /// The server of a channel.
+    pub(crate) fn home(&self, channel: &ChannelName) -> Result<Arc<Server>, Failure> {
+        self.map().home(&self.common.keys.tag(channel)).ok_or(Failure::NotNow)
+    }
+
+    /// The name of a channel's live messages.
+    pub(crate) fn live(&self, channel: &ChannelName) -> Live {
+        self.common.keys.live(channel).as_bytes().into()
+    }
+
+    /// Runs a script where the channel lives. What did nothing is repeated while there is time.
+    pub(crate) async fn call(
+        &self,
+        channel: &ChannelName,
+        lane: Lane,
+        call: &Call<'_>,
+    ) -> Result<Value, Failure> {
+        let deadline = Instant::now() + CALL;
+        let mut asked = None;
+        loop {
+            let server = match &asked {
+                None => self.home(channel),
+                Some(address) => self.map().at(address).ok_or(Failure::Moved),
+            };
+            let answer = match server {
+                Ok(server) => {
+                    server
+                        .attempt(lane, deadline, async |session: &Session| {
+                            session.run(call, asked.is_some()).await
+                        })
+                        .await
+                }
+                Err(failure) => Err(failure),
+            };
+            let failure = match answer {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if !matches!(failure, Failure::Ask(_)) {
+                // In a cluster the map may be to blame, also for a server that is away.
+                self.common.stale.notify_one();
+            }
+            if !failure.may_be_repeated() || Instant::now() + PAUSE >= deadline {
+                return Err(failure);
+            }
+            asked = match failure {
+                // The slot is on its way: this one call goes ahead of it, at once.
+                Failure::Ask(address) => Some(address),
+                Failure::NotNow
+                | Failure::Moved
+                | Failure::Forgotten
+                | Failure::Away
+                | Failure::TooFewReplicas
+                | Failure::Full
+                | Failure::Foreign
+                | Failure::Refused => {
+                    tokio::time::sleep(PAUSE).await;
+                    None
+                }
+            };
+        }
+    }
+}
+
+impl Map {
+    pub(crate) fn home(&self, tag: &str) -> Option<Arc<Server>> {
+        self.servers.get(self.placing.server(tag)?).cloned()
+    }
+
+    fn at(&self, address: &Address) -> Option<Arc<Server>> {
+        self.servers.iter().find(|server| server.place.fixed() == Some(address)).cloned()
+    }
+}
+
+impl Server {
+    /// Does something with the connection of the moment, up to a deadline.
+    pub(crate) async fn attempt<T>(
+        &self,
+        lane: Lane,
+        deadline: Instant,
+        act: impl AsyncFnOnce(&Session) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let session = self.link(lane).session(deadline).await?;
+        match tokio::time::timeout_at(deadline, act(&session)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(Failure::Away),
+        }
+    }
+
+    /// Runs a plain command.
+    pub(crate) async fn command(&self, lane: Lane, command: &Cmd) -> Result<Value, Failure> {
+        let deadline = Instant::now() + CALL;
+        self.attempt(lane, deadline, async |session: &Session| session.command(command).await).await
+    }
+}

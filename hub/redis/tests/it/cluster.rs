@@ -1,0 +1,62 @@
+//! Redis Cluster: slots that move and servers that die.
+
+use crate::harness::{ClusterSetup, Publisher, TestHub, until};
+use std::sync::Arc;
+use std::time::Duration;
+
+const CHANNEL: &str = "a:lobby";
+const META: &str = "{fanline:a:lobby}:meta";
+
+#[tokio::test]
+async fn a_busy_channel_whose_slot_moves_delivers_each_event_or_names_it_as_lost() {
+    let setup = ClusterSetup::start().await;
+    let near = Arc::new(TestHub::start(setup.settings()).await);
+    let far = Arc::new(TestHub::start(setup.settings()).await);
+    let members = [near.observe(CHANNEL).await, far.observe(CHANNEL).await];
+    let publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(2));
+    let mut home = setup.home(META).await;
+    for _ in 0..3 {
+        let mut target = home;
+        for (index, server) in setup.servers.iter().enumerate() {
+            let role: Vec<redis::Value> = server.run(&["ROLE"]).await;
+            if index != home && role[0] == redis::Value::BulkString(b"master".to_vec()) {
+                target = index;
+            }
+        }
+        setup.migrate(META, home, target).await;
+        home = target;
+        until("both nodes listen there", async || {
+            let listening: Vec<(String, u64)> =
+                setup.servers[home].run(&["PUBSUB", "SHARDNUMSUB", "{fanline:a:lobby}:live"]).await;
+            listening[0].1 == 2
+        })
+        .await;
+    }
+    let acknowledged = publisher.stop().await;
+    for member in &members {
+        member.holds(&acknowledged).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dead_primary_is_replaced_and_what_it_lost_is_named() {
+    let mut setup = ClusterSetup::start().await;
+    let near = Arc::new(TestHub::start(setup.settings()).await);
+    let far = Arc::new(TestHub::start(setup.settings()).await);
+    let members = [near.observe(CHANNEL).await, far.observe(CHANNEL).await];
+    let publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(2));
+    let home = setup.home(META).await;
+    setup.servers[home].kill();
+    until("another server has the slot, and a new epoch began", async || {
+        far.epochs_fenced() + near.epochs_fenced() > 0
+    })
+    .await;
+    let acknowledged = publisher.stop().await;
+    for member in &members {
+        member.holds(&acknowledged).await;
+    }
+    for hub in [&near, &far] {
+        let readiness = hub.broker.readiness();
+        until("the node is ready again", async || readiness.complaint().is_none()).await;
+    }
+}

@@ -1,0 +1,164 @@
+//! The bad days of one server: what members see is whole, or says what is missing.
+
+use crate::harness::{DEADLINE, Observer, Publisher, RedisServer, TestHub, until};
+use fanline_core::Reason;
+use fanline_redis::{Durability, RedisSettings};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const CHANNEL: &str = "a:lobby";
+
+struct Scene {
+    server: RedisServer,
+    near: Arc<TestHub>,
+    far: Arc<TestHub>,
+    members: [Observer; 2],
+}
+
+/// Two nodes on one server, with a member on each.
+async fn scene(settings: &[&str], durability: Durability) -> Scene {
+    let server = RedisServer::with(settings).await;
+    let settings = RedisSettings { durability, ..RedisSettings::standalone(server.url()) };
+    let near = Arc::new(TestHub::start(settings.clone()).await);
+    let far = Arc::new(TestHub::start(settings).await);
+    let members = [near.observe(CHANNEL).await, far.observe(CHANNEL).await];
+    Scene { server, near, far, members }
+}
+
+#[tokio::test]
+async fn a_subscribe_connection_killed_twenty_times_under_load_loses_and_doubles_nothing() {
+    let Scene { server, near, far, members } = scene(&[], Durability::Volatile).await;
+    let publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(1));
+    let lost_before = far.connections_lost();
+    for _ in 0..20 {
+        let killed: u64 = server.run(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+        assert!(killed > 0);
+        until("both nodes listen again", async || {
+            let listening: Vec<(String, u64)> =
+                server.run(&["PUBSUB", "NUMSUB", "{fanline:a:lobby}:live"]).await;
+            listening[0].1 == 2
+        })
+        .await;
+    }
+    let acknowledged = publisher.stop().await;
+    for member in &members {
+        assert_eq!(member.holds(&acknowledged).await, 0);
+        assert_eq!(member.seen().gaps(), 0);
+    }
+    assert!(far.connections_lost() >= lost_before + 20);
+}
+
+#[tokio::test]
+async fn a_server_that_writes_to_disk_first_is_restarted_without_a_trace() {
+    let settings = ["--appendonly", "yes", "--appendfsync", "always"];
+    let Scene { mut server, near, far: _far, members } =
+        scene(&settings, Durability::AofAlways).await;
+    let publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(1));
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.kill();
+        server.restart().await;
+    }
+    near.publish_surely("a:other", 1).await;
+    let acknowledged = publisher.stop().await;
+    for member in &members {
+        assert_eq!(member.holds(&acknowledged).await, 0);
+        assert_eq!(member.seen().gaps(), 0);
+    }
+    assert_eq!(near.epochs_fenced(), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_everything_means_a_gap_and_a_new_epoch() {
+    let Scene { mut server, near, far, members } = scene(&[], Durability::Volatile).await;
+    let publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(1));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.kill();
+    server.restart().await;
+    let after = far.publish_surely("a:other", 1).await.0;
+    assert_eq!(after.position.offset.get(), 1);
+    let acknowledged = publisher.stop().await;
+    let first = acknowledged[0].position.epoch;
+    assert_ne!(acknowledged.last().expect("some").position.epoch, first);
+    for member in &members {
+        member.holds(&acknowledged).await;
+        assert!(member.seen().gaps() >= 1);
+    }
+}
+
+#[tokio::test]
+async fn a_restart_from_an_old_dump_never_repeats_a_position() {
+    let Scene { mut server, near, far, members } = scene(&[], Durability::Volatile).await;
+    for number in 1..=20 {
+        near.publish_surely(CHANNEL, number).await;
+    }
+    server.run::<String>(&["SAVE"]).await;
+    let mut acknowledged = Vec::new();
+    for number in 21..=25 {
+        acknowledged.push(near.publish_surely(CHANNEL, number).await.0);
+    }
+    server.kill();
+    server.restart().await;
+    for number in 26..=30 {
+        acknowledged.push(near.publish_surely(CHANNEL, number).await.0);
+    }
+    let positions: std::collections::HashSet<_> =
+        acknowledged.iter().map(|published| published.position).collect();
+    assert_eq!(positions.len(), acknowledged.len(), "no position was given away twice");
+    let last = acknowledged.last().expect("some").position;
+    for member in &members {
+        member.reaches(last).await;
+        assert!(member.seen().gaps() >= 1);
+    }
+    assert!(near.epochs_fenced() + far.epochs_fenced() >= 1, "it was counted");
+}
+
+#[tokio::test]
+async fn while_a_server_stands_still_publishes_fail_fast_and_members_wait() {
+    let Scene { server, near, far, members } = scene(&[], Durability::Volatile).await;
+    let publisher = Publisher::start(Arc::clone(&far), CHANNEL, Duration::from_millis(2));
+    server.signal("STOP");
+    let readiness = near.broker.readiness();
+    until("the node is not ready", async || readiness.complaint().is_some()).await;
+    until("a publish fails at once", async || {
+        let asked = Instant::now();
+        let refusal = near.publish("a:other", 1).await.expect_err("redis stands still");
+        assert_eq!(refusal.reason(), Reason::BrokerUnavailable);
+        assert!(refusal.retry_after().is_some());
+        assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
+        asked.elapsed() < Duration::from_millis(50)
+    })
+    .await;
+    server.signal("CONT");
+    until("the node is ready", async || readiness.complaint().is_none()).await;
+    let acknowledged = publisher.stop().await;
+    for member in &members {
+        assert_eq!(member.holds(&acknowledged).await, 0);
+        assert_eq!(member.seen().gaps(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_ends_within_its_deadline() {
+    let Scene { server, near, far: _far, members: _members } =
+        scene(&[], Durability::Volatile).await;
+    server.signal("STOP");
+    let asked = Instant::now();
+    near.publish(CHANNEL, 1).await.expect_err("redis stands still");
+    assert!(asked.elapsed() < DEADLINE / 5, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn a_publish_that_reaches_too_few_replicas_is_not_acknowledged() {
+    let Scene { server, near, far: _far, members } = scene(&[], Durability::Wait(1)).await;
+    let refusal = near.publish(CHANNEL, 1).await.expect_err("there is no replica");
+    assert_eq!(refusal.reason(), Reason::BrokerUnavailable, "{refusal}");
+    let port = server.port.to_string();
+    let _replica = RedisServer::with(&["--replicaof", "127.0.0.1", &port]).await;
+    // The key makes the retry safe: what was published without an acknowledgement is found again.
+    let (published, _unknown) = near.publish_surely(CHANNEL, 2).await;
+    for member in &members {
+        member.reaches(published.position).await;
+        assert_eq!(member.seen().gaps(), 0);
+    }
+}

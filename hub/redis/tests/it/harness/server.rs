@@ -1,0 +1,163 @@
+//! A real `redis-server` on a free port of the loopback, gone with its value.
+
+use super::until;
+use redis::aio::MultiplexedConnection;
+use redis::{FromRedisValue, RedisResult};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A server process.
+pub(crate) struct RedisServer {
+    pub(crate) port: u16,
+    folder: TempDir,
+    arguments: Vec<String>,
+    process: Child,
+}
+
+impl RedisServer {
+    /// Starts one that keeps nothing on disk.
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts one with more settings, as on its command line.
+    pub(crate) async fn with(settings: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = free_port();
+        let mut arguments = vec!["--port".into(), port.to_string()];
+        arguments.extend(["--bind", "127.0.0.1", "--save", "", "--dir"].map(str::to_owned));
+        arguments.push(folder.path().display().to_string());
+        arguments.extend(settings.iter().map(|setting| (*setting).to_owned()));
+        let process = spawn(&arguments);
+        let server = RedisServer { port, folder, arguments, process };
+        server.is_up().await;
+        server
+    }
+
+    /// Starts a sentinel, which is told what to watch.
+    pub(crate) async fn sentinel(port: u16, watch: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("sentinel.conf");
+        std::fs::write(&file, format!("port {port}\nbind 127.0.0.1\n{watch}")).expect("written");
+        let arguments = vec![file.display().to_string(), "--sentinel".into()];
+        let process = spawn(&arguments);
+        let server = RedisServer { port, folder, arguments, process };
+        server.is_up().await;
+        server
+    }
+
+    /// Its name in a cluster.
+    pub(crate) async fn id(&self) -> String {
+        self.run(&["CLUSTER", "MYID"]).await
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// Runs a command as an operator would.
+    pub(crate) async fn run<T: FromRedisValue>(&self, command: &[&str]) -> T {
+        self.try_run(command).await.expect("an answer")
+    }
+
+    pub(crate) async fn try_run<T: FromRedisValue>(&self, command: &[&str]) -> RedisResult<T> {
+        let mut connection = self.connect().await?;
+        let mut cmd = redis::cmd(command[0]);
+        cmd.arg(&command[1..]);
+        cmd.query_async(&mut connection).await
+    }
+
+    /// What it has written to its log; with `--logfile` among its settings.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Adds an event that never expires to a log.
+    pub(crate) async fn xadd(&self, stream: &str, id: &str, value: &[u8]) {
+        let mut connection = self.connect().await.expect("a connection");
+        let mut cmd = redis::cmd("XADD");
+        cmd.arg(stream).arg(id).arg("x").arg(99_999_999_999_999_u64).arg("e").arg(value);
+        cmd.exec_async(&mut connection).await.expect("added");
+    }
+
+    /// The event in the first entry of a log.
+    pub(crate) async fn first_entry(&self, stream: &str) -> Vec<u8> {
+        type Entry = (String, [(String, Vec<u8>); 2]);
+        let entries: Vec<Entry> = self.run(&["XRANGE", stream, "-", "+", "COUNT", "1"]).await;
+        let (_id, [_expiry, (_name, event)]) = entries.into_iter().next().expect("an entry");
+        event
+    }
+
+    /// Waits until it has answered with an error so many times.
+    pub(crate) async fn has_said(&self, password: &str, error: &str, times: u64) {
+        let url = format!("redis://:{password}@127.0.0.1:{}", self.port);
+        let url = if password.is_empty() { self.url() } else { url };
+        let client = redis::Client::open(url).expect("a client");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+        let name = format!("errorstat_{error}:count=");
+        until("the server refuses", async || {
+            let mut info = redis::cmd("INFO");
+            info.arg("errorstats");
+            let stats: String = info.query_async(&mut connection).await.expect("an answer");
+            let count = stats.lines().find_map(|line| line.strip_prefix(&name));
+            count.is_some_and(|count| count.trim().parse::<u64>().expect("a number") >= times)
+        })
+        .await;
+    }
+
+    async fn connect(&self) -> RedisResult<MultiplexedConnection> {
+        redis::Client::open(self.url())?.get_multiplexed_async_connection().await
+    }
+
+    async fn is_up(&self) {
+        until("redis-server answers", async || match self.try_run::<String>(&["PING"]).await {
+            Ok(answer) => answer == "PONG",
+            Err(error) => error.code() == Some("NOAUTH"),
+        })
+        .await;
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it ended");
+    }
+
+    /// Starts it again, on what it left on disk.
+    pub(crate) async fn restart(&mut self) {
+        self.process = spawn(&self.arguments);
+        self.is_up().await;
+    }
+
+    /// Stops it where it stands, or lets it go on.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        // Best effort: it may have been killed by the test.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(arguments: &[String]) -> Child {
+    Command::new("redis-server")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed")
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}

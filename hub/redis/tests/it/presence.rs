@@ -1,0 +1,73 @@
+//! Presence over several nodes.
+
+use crate::harness::{Node, RedisServer, TestHub, until};
+use fanline_core::broker::{Broker, Member};
+use fanline_core::channel::ChannelName;
+use fanline_core::clock::Timestamp;
+use fanline_core::ids::{ConnectionId, UserId};
+use fanline_core::random::Random;
+use fanline_redis::RedisSettings;
+use std::time::{Duration, Instant};
+
+fn room() -> ChannelName {
+    "room:1".parse().expect("a channel")
+}
+
+fn member(user: &str) -> Member {
+    let random = Random::from_system().expect("randomness");
+    Member {
+        connection: ConnectionId::new(Timestamp::from_millis(1), &random),
+        user: UserId::new(user),
+        info: None,
+        joined_at: Timestamp::from_millis(1),
+    }
+}
+
+async fn users(node: &TestHub) -> Vec<String> {
+    let members = node.hub.members(&room()).await.expect("members");
+    members.iter().filter_map(|member| Some(member.user.as_ref()?.to_string())).collect()
+}
+
+#[tokio::test]
+async fn the_members_of_a_dead_node_leave_within_its_lease_and_all_are_told_once() {
+    let server = RedisServer::start().await;
+    let settings = RedisSettings::standalone(server.url());
+    let near = TestHub::start(settings.clone()).await;
+    let far = TestHub::start(settings.clone()).await;
+    let observers = [near.observe("room:1").await, far.observe("room:1").await];
+    let dying = Node::start(settings).await;
+    let _ada = near.enter("room:1", "ada").await;
+    dying.broker.enter(&room(), member("bob")).await.expect("entered");
+    dying.broker.enter(&room(), member("eve")).await.expect("entered");
+    assert_eq!(users(&far).await, ["ada", "bob", "eve"]);
+
+    // Gone without a word: its tasks end, and nobody takes its members out.
+    drop(dying.stop);
+    let died = Instant::now();
+    until("its members are gone", async || users(&far).await == ["ada"]).await;
+    assert!(died.elapsed() < Duration::from_secs(16), "{:?}", died.elapsed());
+    let told = [observers[0].presence(5).await, observers[1].presence(5).await];
+    assert_eq!(told[0], told[1]);
+    let mut left: Vec<_> = told[0][3..].to_vec();
+    left.sort_unstable();
+    assert_eq!(left, [(false, "bob".to_owned()), (false, "eve".to_owned())]);
+    assert_eq!(users(&near).await, ["ada"], "a node that lives keeps its lease");
+}
+
+#[tokio::test]
+async fn members_that_redis_forgot_are_put_back_and_those_who_left_meanwhile_are_not() {
+    let mut server = RedisServer::start().await;
+    let near = TestHub::start(RedisSettings::standalone(server.url())).await;
+    let _ada = near.enter("room:1", "ada").await;
+    let bob = near.enter("room:1", "bob").await;
+    server.run::<String>(&["SAVE"]).await;
+    server.kill();
+    drop(bob);
+    server.restart().await;
+    until("bob has left", async || {
+        near.hub.members(&room()).await.is_ok_and(|members| members.len() == 1)
+    })
+    .await;
+    server.run::<String>(&["FLUSHALL"]).await;
+    until("ada is back", async || users(&near).await == ["ada"]).await;
+}
