@@ -9,6 +9,7 @@ mod browser;
 mod cargo_tool;
 mod node;
 mod python;
+mod redis;
 mod stamp;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub(crate) struct Clients {
 
 impl Clients {
     pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Self> {
+        redis::server(workspace)?;
         Ok(Self {
             chromium: browser::chromium(workspace)?,
             node_modules: node::packages(workspace)?,
