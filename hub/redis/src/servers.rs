@@ -1,5 +1,5 @@
 //! All servers, and which of them a channel lives on. The modes differ here, in [`Placing`] and in
-//! [`Finder`](crate::place::Finder), and nowhere else.
+//! [`Finder`], and nowhere else.
 
 use crate::address::Address;
 use crate::call::{Call, Failure};

@@ -22,10 +22,10 @@ local function stand(meta, log, fence, epoch)
     return kept[1], offset, KEPT, kept[4]
   end
   local origin = CREATED
-  if kept[1] or kept[3] then
+  if kept[3] and kept[3] ~= fence then
     origin = FENCED
   -- Also an error, before anything is changed, if a foreign value stands there.
-  elseif redis.call('XLEN', log) > 0 then
+  elseif redis.call('XLEN', log) > 0 or kept[1] then
     origin = ORPHANED
   end
   return epoch, 0, origin, kept[4]
