@@ -15,8 +15,8 @@ pub(crate) const MEMBERS_MAX: usize = 1000;
 pub(crate) const READ_BYTES: usize = 1024;
 /// Frames of one write. More gain nothing: the cost of the call is shared by then.
 pub(crate) const FRAMES_PER_WRITE: usize = 32;
-/// Bytes of frames that are copied together and sent in one piece. Up to here the copy is cheaper than what the kernel
-/// spends on a vector of many small pieces.
+/// Bytes of frames that are copied together and sent in one piece, instead of as a vector of many small pieces that the
+/// kernel has to walk.
 pub(crate) const COPY_BYTES: usize = 16 * 1024;
 /// Frames that an idle outbox keeps room for.
 pub(crate) const FRAMES_AT_REST: usize = 4;
