@@ -25,4 +25,5 @@ mod session;
 mod timers;
 mod work;
 
+pub use close::{CloseCode, Comeback};
 pub use handshake::router;

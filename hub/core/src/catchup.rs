@@ -62,6 +62,19 @@ impl LossReason {
             LossReason::NoHistory => "no_history",
         }
     }
+
+    /// What happened, in one sentence for the documents.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            LossReason::Expired => "The events outlived the age limit of history.",
+            LossReason::Trimmed => "Newer events took their place in history.",
+            LossReason::EpochChanged => "The channel's counter started again.",
+            LossReason::Future => "The position was never given away; only new events follow.",
+            LossReason::Invalid => "The text is no position; only new events follow.",
+            LossReason::NoHistory => "The channel keeps no history.",
+        }
+    }
 }
 
 /// Where a subscriber wants to start.

@@ -89,6 +89,42 @@ impl Reason {
         }
     }
 
+    /// What happened and what helps, in one sentence for the documents.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Reason::InvalidArgument => {
+                "A field of the request is missing or wrong; the message names it."
+            }
+            Reason::InvalidChannel => "The channel name breaks the rules for names.",
+            Reason::UnknownOperation => "There is no such operation.",
+            Reason::Unauthenticated => "There is no credential, or it does not verify.",
+            Reason::TokenExpired => "The token's time is over: get a new one.",
+            Reason::PermissionDenied => "The credential does not grant this.",
+            Reason::OriginDenied => "The origin of the page is not on the hub's list.",
+            Reason::UnknownNamespace => {
+                "No section of the configuration names the namespace of the channel."
+            }
+            Reason::AlreadyJoined => "The connection is in the channel already.",
+            Reason::NotJoined => "The connection is not in the channel.",
+            Reason::PositionLost => {
+                "History does not reach back to the position: start from what it still holds."
+            }
+            Reason::TooLarge => "The event, frame or body has more bytes than its limit.",
+            Reason::LimitExceeded => {
+                "A limit on a number of things is reached: come back later, or use fewer."
+            }
+            Reason::RateLimited => {
+                "Too many operations in too little time: wait as long as the answer says."
+            }
+            Reason::BrokerUnavailable => {
+                "The broker did not answer in time, so the outcome is unknown: repeat with the same idempotency key."
+            }
+            Reason::Draining => "This node is shutting down: reconnect, which leads to another.",
+            Reason::Internal => "A defect of the hub; its log says more.",
+        }
+    }
+
     /// Whether the same request may succeed later, without a change by the caller.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
@@ -129,5 +165,12 @@ mod tests {
     fn every_reason_has_a_name_of_its_own() {
         let names: HashSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         assert_eq!(names.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn every_reason_is_explained_in_a_sentence_of_its_own() {
+        let sentences: HashSet<_> = Reason::ALL.iter().map(|reason| reason.about()).collect();
+        assert_eq!(sentences.len(), Reason::ALL.len());
+        assert!(sentences.iter().all(|sentence| sentence.ends_with('.')));
     }
 }

@@ -32,6 +32,7 @@ mod unanswered;
 
 pub use front::{GrpcParts, router};
 pub use metrics::GrpcMetrics;
+pub use status::code;
 
 #[cfg(test)]
 mod testing;

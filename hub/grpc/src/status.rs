@@ -38,8 +38,9 @@ pub(crate) fn message(refusal: &Refusal) -> pb::Status {
     pb::Status::decode(of(refusal).details()).expect("it was encoded one line above")
 }
 
-/// The code of contract section 8.
-fn code(reason: Reason) -> Code {
+/// The code of a reason (contract section 8).
+#[must_use]
+pub fn code(reason: Reason) -> Code {
     match reason {
         Reason::InvalidArgument
         | Reason::InvalidChannel
