@@ -15,6 +15,7 @@ use crate::session::Session;
 use crate::socket::{ReadError, Received, Socket};
 use crate::timers::{Timer, Timers};
 use crate::work::Work;
+use fanline_core::feed::Express;
 use fanline_core::ids::ConnectionId;
 use fanline_core::{Limits, Reason};
 use fanline_edge::Edge;
@@ -23,7 +24,8 @@ use fanline_edge::edge::Entrance;
 use fanline_edge::metrics::CountedConnection;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Weak;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -42,6 +44,8 @@ pub(crate) struct Connection {
     pub(crate) faults: u8,
     phase: Phase,
     _counted: CountedConnection,
+    /// How the fan-out reaches this connection.
+    pub(crate) express: Weak<dyn Express>,
     /// Wakes this task when the drain begins. Polled once, to say so: it takes a lock that all connections share.
     drain: Pin<Box<WaitForCancellationFutureOwned>>,
     enrolled: bool,
@@ -68,11 +72,9 @@ enum Turn {
     Wait,
 }
 
-/// Lives until the client or the hub ends it.
-impl Future for Connection {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+impl Connection {
+    /// Does what can be done. Ready once the client or the hub has ended the connection.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.enrolled {
             self.enrolled = true;
             let _begun = self.drain.as_mut().poll(cx);
@@ -91,15 +93,26 @@ impl Future for Connection {
             }
         }
     }
-}
 
-impl Connection {
+    /// Takes news from the channels and writes it at once, on the thread of the fan-out, if the socket has nothing else
+    /// to do. Says whether nothing is left; else the task goes on, which is to be woken.
+    pub(crate) fn serve(&mut self) -> bool {
+        let idle = self.phase == Phase::Open && self.socket.outbox.is_empty();
+        let Some(session) = self.session.as_mut().filter(|_| idle) else { return false };
+        let all = session.feed.deliver_now(&mut self.socket.outbox);
+        self.edge.metrics.delivered(self.socket.outbox.take_deliveries());
+        // Whatever is not written now is the task's, which asks with a waker of its own.
+        let (_, flushed) = self.socket.poll_flush(&mut Context::from_waker(Waker::noop()));
+        all && matches!(flushed, Poll::Ready(Ok(())))
+    }
+
     /// A connection that begins with its welcome, or, without an identity, with waiting for one.
     pub(crate) fn new(
         edge: Edge,
         entrance: Entrance,
         counted: CountedConnection,
         socket: Socket,
+        express: Weak<dyn Express>,
     ) -> Self {
         let Entrance { admitted, identity } = entrance;
         let id = ConnectionId::new(edge.hub.clock().wall(), edge.hub.random());
@@ -115,6 +128,7 @@ impl Connection {
             faults: 0,
             phase: Phase::Open,
             _counted: counted,
+            express,
             drain,
             enrolled: false,
             draining: false,

@@ -23,6 +23,7 @@ impl Connection {
         channels.truncate(limits.channels_per_connection);
         let client = Client::new(self.edge.hub.clone(), self.id, identity);
         let session = Session::new(self.edge.hub.clone(), client.clone(), budget);
+        session.feed.serve_by(self.express.clone());
         self.session = Some(session);
         if channels.is_empty() {
             self.on_done(Done::Placed { auth, entries: Vec::new() });

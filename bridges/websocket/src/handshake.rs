@@ -3,6 +3,7 @@
 use crate::connection::Connection;
 use crate::io::Io;
 use crate::socket::Socket;
+use crate::task::ConnectionTask;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
@@ -12,7 +13,6 @@ use fanline_core::{Reason, Refusal};
 use fanline_edge::http_error::problem;
 use fanline_edge::metrics::Transport;
 use fanline_edge::{Edge, Subprotocols};
-use futures_util::FutureExt;
 use http::header::{
     CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -20,7 +20,6 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// The version of RFC 6455.
@@ -83,15 +82,11 @@ async fn upgrade(
         let (io, read_already) = Io::from_upgraded(upgraded);
         let limits = edge.hub.limits();
         let socket = Socket::new(io, read_already, limits.frame_bytes, limits.writer_bytes);
-        let metrics = edge.metrics.clone();
-        let connection = Connection::new(edge, entrance, counted, socket);
-        // A task of its own, so that nothing of the handshake is carried along for as long as the connection lives. A
-        // defect met by one connection ends that one, and is counted.
-        tasks.spawn(AssertUnwindSafe(connection).catch_unwind().map(move |ended| {
-            if ended.is_err() {
-                metrics.panicked();
-            }
-        }));
+        let task = ConnectionTask::new(edge.metrics.clone(), |express| {
+            Connection::new(edge, entrance, counted, socket, express)
+        });
+        // A task of its own, so that nothing of the handshake is carried along for as long as the connection lives.
+        tasks.spawn(task);
     });
     response
 }

@@ -22,6 +22,7 @@ mod connection;
 mod conversation;
 mod handshake;
 mod session;
+mod task;
 mod timers;
 mod work;
 

@@ -7,6 +7,8 @@
 
 mod subscription;
 
+pub use crate::inbox::Express;
+
 use crate::broker::{HistoryPage, PresenceChange};
 use crate::catchup::{Gap, Recovery, Resumption, Start, resume};
 use crate::channel::ChannelName;
@@ -20,7 +22,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use subscription::{Next, Subscription};
 
@@ -85,6 +87,11 @@ impl Feed {
             behind: VecDeque::new(),
             reading: None,
         }
+    }
+
+    /// Lets the fan-out try `express` before it wakes the task that [polls](Self::poll_deliver) this feed.
+    pub fn serve_by(&self, express: Weak<dyn Express>) {
+        self.inbox.serve_by(express);
     }
 
     /// Subscribes to a channel, which must not be [in it](Self::contains) yet.
@@ -154,20 +161,39 @@ impl Feed {
     pub fn poll_deliver(&mut self, cx: &mut Context<'_>, out: &mut impl Outlet) -> Poll<()> {
         self.inbox.collect(&mut self.ready, cx.waker());
         while !out.is_full() {
-            while let Some(slot) = self.ready.pop_front() {
-                let subscription = &mut self.subscriptions[slot as usize];
-                match subscription.read_log(self.connection, &self.hub, out) {
-                    Next::News => {}
-                    Next::Page => self.behind.push_back(slot),
-                    Next::Room => {
-                        self.ready.push_back(slot);
-                        return Poll::Ready(());
-                    }
-                }
+            if let Some(slot) = self.ready.pop_front() {
+                self.read_log(slot, out);
+                continue;
             }
             ready!(self.poll_history(cx, out));
         }
         Poll::Ready(())
+    }
+
+    /// Reads what is new in the logs into the outlet, without a task to wake. Says whether nothing is left to do; where
+    /// something is, [`poll_deliver`](Self::poll_deliver) goes on with it.
+    pub fn deliver_now(&mut self, out: &mut impl Outlet) -> bool {
+        self.inbox.take(&mut self.ready);
+        while !out.is_full()
+            && let Some(slot) = self.ready.pop_front()
+        {
+            self.read_log(slot, out);
+        }
+        self.ready.is_empty() && self.behind.is_empty() && self.reading.is_none()
+    }
+
+    fn read_log(&mut self, slot: u32, out: &mut impl Outlet) {
+        let next = self.subscriptions[slot as usize].read_log(self.connection, &self.hub, out);
+        self.list(slot, next);
+    }
+
+    /// Puts a subscription on the list of what it needs next.
+    fn list(&mut self, slot: u32, next: Next) {
+        match next {
+            Next::News => {}
+            Next::Page => self.behind.push_back(slot),
+            Next::Room => self.ready.push_back(slot),
+        }
     }
 
     /// Goes on with the page under way, or starts the next. Ready when a subscription moved.
@@ -190,11 +216,8 @@ impl Feed {
         let slot = reading.slot;
         self.reading = None;
         let subscription = &mut self.subscriptions[slot as usize];
-        match subscription.take_page(&page, self.connection, &self.hub, out) {
-            Next::News => {}
-            Next::Page => self.behind.push_back(slot),
-            Next::Room => self.ready.push_back(slot),
-        }
+        let next = subscription.take_page(&page, self.connection, &self.hub, out);
+        self.list(slot, next);
         Poll::Ready(())
     }
 

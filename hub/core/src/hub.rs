@@ -14,6 +14,7 @@ use crate::{Offset, Refusal};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::task::coop;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -79,7 +80,8 @@ impl Hub {
             tasks: tasks.clone(),
             stop: stop.clone(),
         }));
-        let fan_out = fanout::run(hub.clone(), notices, stop.clone());
+        // It goes on until it has served its burst, whatever the runtime thinks a task may do in one go: it yields by itself.
+        let fan_out = coop::unconstrained(fanout::run(hub.clone(), notices, stop.clone()));
         tasks.spawn(as_old_as_the_process(fan_out, stop.clone()));
         tasks.spawn(as_old_as_the_process(sweep(hub.clone(), stop.clone()), stop));
         hub

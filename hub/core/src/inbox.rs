@@ -2,22 +2,35 @@
 
 use crate::sync::lock;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
+
+/// A connection that can take its news on the thread of the fan-out, which saves waking its task.
+pub trait Express: Send + Sync {
+    /// Takes all news and writes it, if that can be done at once. Says whether nothing is left to do; where something
+    /// is, the task of the connection is woken as ever.
+    fn serve(&self) -> bool;
+}
 
 /// The ready list of one connection: the slots of its subscriptions that have news, each at most once, so that it is
 /// bounded by their number.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// The first, which is mostly the only one, needs no memory elsewhere.
     first: Option<u32>,
     more: Vec<u32>,
     waker: Option<Waker>,
+    express: Option<Weak<dyn Express>>,
 }
+
+/// How many connections the fan-out may still serve by itself before it wakes the others.
+#[derive(Debug)]
+pub(crate) struct ExpressBudget(pub(crate) usize);
 
 /// One subscription as its log sees it.
 #[derive(Debug)]
@@ -28,13 +41,15 @@ pub(crate) struct Listener {
 }
 
 impl Inbox {
+    /// Moves the ready slots out.
+    pub(crate) fn take(&self, into: &mut VecDeque<u32>) {
+        lock(&self.0).take(into);
+    }
+
     /// Moves the ready slots out, and remembers whom to wake for the next.
     pub(crate) fn collect(&self, into: &mut VecDeque<u32>, waker: &Waker) {
         let mut state = lock(&self.0);
-        if let Some(first) = state.first.take() {
-            into.push_back(first);
-            into.extend(state.more.drain(..));
-        }
+        state.take(into);
         match &mut state.waker {
             Some(known) => known.clone_from(waker),
             None => state.waker = Some(waker.clone()),
@@ -50,7 +65,12 @@ impl Inbox {
         }
     }
 
-    fn push(&self, slot: u32) {
+    /// From now on the fan-out may try this before it wakes the connection.
+    pub(crate) fn serve_by(&self, express: Weak<dyn Express>) {
+        lock(&self.0).express = Some(express);
+    }
+
+    fn push(&self, slot: u32, budget: &mut ExpressBudget) {
         let mut state = lock(&self.0);
         if state.first.is_some() {
             // The connection is awake already, and finds this one too when it runs.
@@ -58,9 +78,38 @@ impl Inbox {
             return;
         }
         state.first = Some(slot);
+        if budget.0 > 0
+            && let Some(express) = state.express.as_ref().and_then(Weak::upgrade)
+        {
+            budget.0 -= 1;
+            // It looks at this list.
+            drop(state);
+            if express.serve() {
+                return;
+            }
+            state = lock(&self.0);
+        }
         if let Some(waker) = &state.waker {
             waker.wake_by_ref();
         }
+    }
+}
+
+impl State {
+    fn take(&mut self, into: &mut VecDeque<u32>) {
+        if let Some(first) = self.first.take() {
+            into.push_back(first);
+            into.extend(self.more.drain(..));
+        }
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("first", &self.first)
+            .field("more", &self.more)
+            .finish_non_exhaustive()
     }
 }
 
@@ -73,10 +122,15 @@ impl Listener {
         self.slot
     }
 
-    /// Puts the subscription on its connection's ready list, unless it is there.
+    /// Puts the subscription on its connection's ready list, unless it is there, and wakes the connection.
     pub(crate) fn announce(&self) {
+        self.announce_express(&mut ExpressBudget(0));
+    }
+
+    /// The same, but serves the connection at once where it lets itself be served.
+    pub(crate) fn announce_express(&self, budget: &mut ExpressBudget) {
         if !self.announced.swap(true, Ordering::AcqRel) {
-            self.inbox.push(self.slot);
+            self.inbox.push(self.slot, budget);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::broker::{HistoryPage, PresenceChange};
 use crate::catchup::{Progress, Rules, Step, is_lost, step_over};
 use crate::channel::ChannelName;
 use crate::event::Event;
-use crate::inbox::Listener;
+use crate::inbox::{ExpressBudget, Listener};
 use crate::limits::Limits;
 use crate::namespace::{LagPolicy, NamespaceOptions};
 use crate::ring::{Entry, Place, Ring};
@@ -229,6 +229,11 @@ impl ChannelLog {
     /// Tells every subscription that is not already on a ready list.
     pub(crate) fn wake(&self) {
         lock(&self.listeners).iter().for_each(|(_, listener)| listener.announce());
+    }
+
+    /// The same, but serves them at once as far as the budget goes.
+    pub(crate) fn serve(&self, budget: &mut ExpressBudget) {
+        lock(&self.listeners).iter().for_each(|(_, listener)| listener.announce_express(budget));
     }
 }
 
