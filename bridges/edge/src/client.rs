@@ -10,7 +10,8 @@ use fanline_core::ids::ConnectionId;
 use fanline_core::permission::{Action, authorise};
 use fanline_core::presence::Membership;
 use fanline_core::publish::{Draft, Origin};
-use fanline_core::{ChannelName, Hub, Refusal};
+use fanline_core::{ChannelName, Hub, Reason, Refusal};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// A connection and who it belongs to. Cheap to clone; operations take it whole, so that they can outlive a borrow.
@@ -34,6 +35,17 @@ pub struct ClientEvent {
     pub key: Option<String>,
     /// Whether the connection that publishes receives the event too.
     pub echo: bool,
+}
+
+/// What a client calls.
+#[derive(Clone, Debug)]
+pub struct ClientCall {
+    /// The method.
+    pub method: String,
+    /// The channel that the call is about, if it is about one.
+    pub channel: Option<ChannelName>,
+    /// What is handed over.
+    pub payload: Option<Payload>,
 }
 
 impl Client {
@@ -134,6 +146,24 @@ impl Client {
     pub async fn members(self, channel: ChannelName) -> Result<Vec<Member>, Refusal> {
         self.authorise(Action::Presence, &channel)?;
         self.hub.members(&channel).await
+    }
+
+    /// Calls a backend.
+    ///
+    /// # Errors
+    /// Not allowed, or [`Reason::NoHandler`]: no backend can register yet, so that nobody answers any method.
+    pub async fn call(self, call: ClientCall) -> Result<Infallible, Refusal> {
+        let ClientCall { method, channel, payload: _ } = call;
+        if let Some(channel) = &channel {
+            self.authorise(Action::Subscribe, channel)?;
+        }
+        let granted = self.identity.methods.as_ref();
+        if granted.is_some_and(|methods| !methods.iter().any(|granted| granted.matches(&method))) {
+            let refusal = Refusal::new(Reason::PermissionDenied, "the token does not grant this");
+            return Err(refusal.with_field("method"));
+        }
+        let refusal = Refusal::new(Reason::NoHandler, "nobody answers calls of this method");
+        Err(refusal.with_field("method"))
     }
 
     fn authorise(&self, action: Action, channel: &ChannelName) -> Result<(), Refusal> {

@@ -35,7 +35,7 @@ pub fn http_status(reason: Reason) -> StatusCode {
         }
         Reason::Unauthenticated | Reason::TokenExpired => StatusCode::UNAUTHORIZED,
         Reason::PermissionDenied | Reason::OriginDenied => StatusCode::FORBIDDEN,
-        Reason::UnknownNamespace => StatusCode::NOT_FOUND,
+        Reason::UnknownNamespace | Reason::NoHandler => StatusCode::NOT_FOUND,
         Reason::AlreadyJoined | Reason::NotJoined => StatusCode::CONFLICT,
         Reason::PositionLost => StatusCode::GONE,
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -23,8 +23,11 @@ pub mod token;
 pub mod admission;
 pub mod rate;
 
-// How a request is refused that never became a connection.
+// What is said in it, and how it is answered: in the words that all bridges share, or refused before it became a
+// connection.
+pub mod answer;
 pub mod http_error;
+pub mod request;
 
 // How it becomes one, and what that may ask for.
 pub mod client;
@@ -33,7 +36,7 @@ pub mod edge;
 
 pub use address::{AddressKey, ClientAddress, TrustedProxies};
 pub use admission::{Admission, Admitted};
-pub use client::{Client, ClientEvent};
+pub use client::{Client, ClientCall, ClientEvent};
 pub use credential::{Credential, CredentialPlace, CredentialSources};
 pub use drain::Drain;
 pub use edge::{Edge, EdgeParts};

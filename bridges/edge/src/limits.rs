@@ -23,3 +23,6 @@ pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
 pub const ADDRESSES: usize = 100_000;
 /// What a caller is told to wait when something is full that only others can empty.
 pub const RETRY_WHEN_FULL: Duration = Duration::from_secs(5);
+
+/// Members of one answer to `presence`. A room may have more; the answer then says how many in `total`.
+pub const MEMBERS_MAX: usize = 1000;

@@ -260,7 +260,8 @@ impl Connection {
         match received {
             Ok(Received::Text(text)) => {
                 self.timers.clear(Timer::Pong);
-                self.on_request(Request::parse(&text));
+                let request = Request::parse(&text, self.limits().writer_bytes);
+                self.on_request(request);
             }
             Ok(Received::Control) => self.timers.clear(Timer::Pong),
             Ok(Received::Close) => self.end_with(None),

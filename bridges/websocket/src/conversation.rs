@@ -8,8 +8,6 @@ use crate::request::{BadRequest, Operation, Request, RequestId};
 use crate::session::Session;
 use crate::timers::Timer;
 use crate::work::{self, Done};
-use fanline_core::catchup::Start;
-use fanline_core::history::HistoryRequest;
 use fanline_core::{Reason, Refusal};
 use fanline_edge::{Client, Identity, Verdict};
 use std::time::Duration;
@@ -124,7 +122,6 @@ impl Connection {
     fn on_operation(&mut self, id: RequestId, operation: Operation) {
         self.faults = 0;
         let channels_max = self.limits().channels_per_connection;
-        let history_bytes = self.limits().writer_bytes;
         let Some(session) = &mut self.session else {
             return self.refuse(Reason::Unauthenticated, "the first frame is auth");
         };
@@ -141,12 +138,7 @@ impl Connection {
             },
             Operation::Publish(event) => work::publish(client, id, event),
             Operation::Presence { channel } => work::presence(client, id, channel),
-            Operation::History { channel, start, limit, reverse } => {
-                // Forward without a position is from the beginning; backward, from the end whatever it says.
-                let start = start.unwrap_or(Start::Earliest);
-                let request = HistoryRequest { start, limit, bytes: history_bytes, reverse };
-                work::history(client, id, channel, request)
-            }
+            Operation::History { channel, request } => work::history(client, id, channel, request),
         };
         self.work = Some(work);
     }

@@ -8,8 +8,6 @@ use std::time::Duration;
 pub(crate) const FAULTS_BEFORE_CLOSE: u8 = 10;
 /// Longest `id` of a request, in bytes of JSON: it is kept until the answer.
 pub(crate) const ID_BYTES: usize = 64;
-/// Members of one answer to `presence`. A room may have more; the answer then says how many in `total`.
-pub(crate) const MEMBERS_MAX: usize = 1000;
 
 /// Bytes of one read. The protocol layer zero-fills as many before each, and an idle connection keeps them.
 pub(crate) const READ_BYTES: usize = 1024;

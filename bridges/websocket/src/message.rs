@@ -1,20 +1,22 @@
 //! What the server sends, as text frames (contract section 4).
 
 use crate::frame;
-use crate::limits::MEMBERS_MAX;
 use crate::request::RequestId;
 use bytes::Bytes;
 use fanline_core::broker::{Member, PresenceChange, Published};
-use fanline_core::catchup::{Gap, Recovery};
+use fanline_core::catchup::Gap;
 use fanline_core::event::{Event, WireForm};
 use fanline_core::feed::Joined;
 use fanline_core::history::History;
 use fanline_core::ids::{ConnectionId, UserId};
 use fanline_core::{ChannelName, Reason, Refusal};
-use serde::ser::{SerializeMap, SerializeSeq};
+use fanline_edge::answer::{
+    HistoryAnswer, MemberView, PresenceAnswer, PublishAnswer, RecoveryView, Seconds, Shown,
+    close_with_events, write_json,
+};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use std::fmt::Display;
 use std::time::Duration;
 
 /// An event: made once, shared by all.
@@ -95,67 +97,51 @@ pub(crate) fn pong(id: &RequestId) -> Bytes {
 
 /// The answer to an `auth`.
 pub(crate) fn authenticated(id: &RequestId, expires_in: Duration) -> Bytes {
-    encode(&Answer { expires_in: Some(expires_in.as_secs()), ..Answer::ok(id) })
+    #[derive(Serialize)]
+    struct Authenticated {
+        expires_in: u64,
+    }
+    encode(&Answer::ok(id, Authenticated { expires_in: expires_in.as_secs() }))
 }
 
 /// The answer to a `join`.
 pub(crate) fn joined(id: &RequestId, channel: &ChannelName, joined: Joined) -> Bytes {
-    let (recovered, reason) = recovery(joined.recovery);
-    let position = Some(Shown(joined.position));
-    encode(&Answer { channel: Some(Shown(channel)), position, recovered, reason, ..Answer::ok(id) })
+    #[derive(Serialize)]
+    struct JoinAnswer<'a> {
+        channel: Shown<&'a ChannelName>,
+        position: Shown<fanline_core::Position>,
+        #[serde(flatten)]
+        recovery: RecoveryView,
+    }
+    let recovery = RecoveryView::from(joined.recovery);
+    let (channel, position) = (Shown(channel), Shown(joined.position));
+    encode(&Answer::ok(id, JoinAnswer { channel, position, recovery }))
 }
 
 /// The answer to a `leave`.
 pub(crate) fn left_as_asked(id: &RequestId, channel: &ChannelName) -> Bytes {
-    encode(&Answer { channel: Some(Shown(channel)), ..Answer::ok(id) })
+    #[derive(Serialize)]
+    struct LeaveAnswer<'a> {
+        channel: Shown<&'a ChannelName>,
+    }
+    encode(&Answer::ok(id, LeaveAnswer { channel: Shown(channel) }))
 }
 
 /// The answer to a `publish`.
 pub(crate) fn published(id: &RequestId, channel: &ChannelName, published: Published) -> Bytes {
-    encode(&Answer {
-        channel: Some(Shown(channel)),
-        event_id: Some(Shown(published.id)),
-        position: Some(Shown(published.position)),
-        duplicate: published.duplicate.then_some(true),
-        ..Answer::ok(id)
-    })
+    encode(&Answer::ok(id, PublishAnswer::new(channel, published)))
 }
 
 /// The answer to a `presence`.
 pub(crate) fn members(id: &RequestId, channel: &ChannelName, members: &[Member]) -> Bytes {
-    let listed = &members[..members.len().min(MEMBERS_MAX)];
-    let total = (listed.len() < members.len()).then_some(members.len());
-    encode(&Answer {
-        channel: Some(Shown(channel)),
-        members: Some(MembersView(listed)),
-        total,
-        ..Answer::ok(id)
-    })
+    encode(&Answer::ok(id, PresenceAnswer::new(channel, members)))
 }
 
 /// The answer to a `history`.
 pub(crate) fn history(id: &RequestId, channel: &ChannelName, history: &History) -> Bytes {
-    let (recovered, reason) = recovery(history.recovery);
-    let answer = Answer {
-        channel: Some(Shown(channel)),
-        position: Some(Shown(history.top)),
-        recovered,
-        reason,
-        more: history.more.then_some(true),
-        ..Answer::ok(id)
-    };
     frame::text(|out| {
-        write(out, &answer);
-        // Events are JSON already: they go in as they are, before the brace that closes the answer.
-        out.pop();
-        out.extend_from_slice(br#","events":["#);
-        for (index, event) in history.events.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            event.write_json(out);
-        }
-        out.extend_from_slice(b"]}");
+        write_json(out, &Answer::ok(id, HistoryAnswer::new(channel, history)));
+        close_with_events(out, &history.events);
     })
 }
 
@@ -211,100 +197,16 @@ enum Message<'a> {
 
 /// `ok`, with what the operation has to say.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct Answer<'a, T> {
     op: &'static str,
     id: &'a RawValue,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<Shown<&'a ChannelName>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event_id: Option<Shown<fanline_core::ids::EventId>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    position: Option<Shown<fanline_core::Position>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duplicate: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recovered: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_in: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    members: Option<MembersView<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    more: Option<bool>,
+    #[serde(flatten)]
+    answer: T,
 }
 
-impl<'a> Answer<'a> {
-    fn ok(id: &'a RequestId) -> Self {
-        Answer {
-            op: "ok",
-            id: id.as_raw(),
-            channel: None,
-            event_id: None,
-            position: None,
-            duplicate: None,
-            recovered: None,
-            reason: None,
-            expires_in: None,
-            members: None,
-            total: None,
-            more: None,
-        }
-    }
-}
-
-/// Something whose text is its JSON string.
-struct Shown<T>(T);
-
-impl<T: Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-/// A time in seconds: a whole number where it is one.
-struct Seconds(Duration);
-
-impl Serialize for Seconds {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.subsec_nanos() {
-            0 => serializer.serialize_u64(self.0.as_secs()),
-            _ => serializer.serialize_f64(self.0.as_secs_f64()),
-        }
-    }
-}
-
-struct MemberView<'a>(&'a Member);
-
-impl Serialize for MemberView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Member { connection, user, info, joined_at } = self.0;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("connection", &Shown(connection))?;
-        if let Some(user) = user {
-            map.serialize_entry("user", user.as_str())?;
-        }
-        if let Some(info) =
-            info.as_deref().and_then(|info| serde_json::from_slice::<&RawValue>(info).ok())
-        {
-            map.serialize_entry("info", info)?;
-        }
-        map.serialize_entry("joined_at", &Shown(joined_at))?;
-        map.end()
-    }
-}
-
-struct MembersView<'a>(&'a [Member]);
-
-impl Serialize for MembersView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut members = serializer.serialize_seq(Some(self.0.len()))?;
-        for member in self.0 {
-            members.serialize_element(&MemberView(member))?;
-        }
-        members.end()
+impl<'a, T> Answer<'a, T> {
+    fn ok(id: &'a RequestId, answer: T) -> Self {
+        Answer { op: "ok", id: id.as_raw(), answer }
     }
 }
 
@@ -325,34 +227,19 @@ impl Serialize for ChannelsView<'_> {
     }
 }
 
-fn recovery(recovery: Option<Recovery>) -> (Option<bool>, Option<&'static str>) {
-    match recovery {
-        None => (None, None),
-        Some(Recovery::Recovered) => (Some(true), None),
-        Some(Recovery::Lost(reason)) => (Some(false), Some(reason.as_str())),
-    }
-}
-
 fn millis(duration: Duration) -> u64 {
     // Rounded up: a client that comes a fraction early would be refused again.
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 fn encode(message: &impl Serialize) -> Bytes {
-    frame::text(|out| write(out, message))
-}
-
-fn write(out: &mut Vec<u8>, message: &impl Serialize) {
-    serde_json::to_writer(out, message)
-        .expect("a Vec takes all, and our messages have string keys");
+    frame::text(|out| write_json(out, message))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use fanline_core::catchup::LossReason;
-    use fanline_core::clock::Timestamp;
-    use fanline_core::random::Random;
 
     /// The payload of a short frame as text.
     fn text(frame: &Bytes) -> &str {
@@ -386,25 +273,6 @@ mod tests {
         assert_eq!(
             text(&closing_frame),
             r#"{"op":"closing","reason":"DRAINING","reconnect":true,"retry_after_ms":5}"#
-        );
-    }
-
-    #[test]
-    fn a_member_shows_its_info_byte_for_byte() {
-        let member = Member {
-            connection: ConnectionId::new(Timestamp::default(), &Random::seeded(1)),
-            user: UserId::new("ada"),
-            info: Some(r#"{"name": "Ada"}"#.into()),
-            joined_at: Timestamp::default(),
-        };
-        let change = PresenceChange { channel: "chat:a".parse().unwrap(), member, joined: true };
-        let frame = presence(&change);
-        assert!(text(&frame).contains(
-            r#""user":"ada","info":{"name": "Ada"},"joined_at":"1970-01-01T00:00:00.000Z""#
-        ));
-        assert!(
-            text(&frame)
-                .starts_with(r#"{"op":"presence","channel":"chat:a","joined":{"connection":""#)
         );
     }
 }

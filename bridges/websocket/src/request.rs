@@ -2,10 +2,11 @@
 
 use crate::limits::ID_BYTES;
 use fanline_core::catchup::Start;
-use fanline_core::event::{EventType, Payload};
+use fanline_core::history::HistoryRequest;
 use fanline_core::{ChannelName, Reason, Refusal};
 use fanline_edge::ClientEvent;
-use serde::{Deserialize, Deserializer};
+use fanline_edge::request::{HistoryFields, PublishFields, also_null, channel, missing};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -27,7 +28,7 @@ pub(crate) enum Operation {
     Leave { channel: ChannelName },
     Publish(ClientEvent),
     Presence { channel: ChannelName },
-    History { channel: ChannelName, start: Option<Start>, limit: usize, reverse: bool },
+    History { channel: ChannelName, request: HistoryRequest },
     Ping,
 }
 
@@ -45,8 +46,8 @@ impl RequestId {
 }
 
 impl Request {
-    /// Reads a text frame.
-    pub(crate) fn parse(text: &str) -> Result<Self, BadRequest> {
+    /// Reads a text frame. A page of history is asked for in so many bytes at most.
+    pub(crate) fn parse(text: &str, history_bytes: usize) -> Result<Self, BadRequest> {
         let frame = serde_json::from_str::<Frame<'_>>(text).map_err(|error| {
             // The id can be right where another field is not.
             let only = serde_json::from_str::<OnlyId<'_>>(text).ok();
@@ -61,7 +62,7 @@ impl Request {
                 None => Err(BadRequest { id: Some(id), refusal: missing("token") }),
             };
         }
-        match frame.operation() {
+        match frame.operation(history_bytes) {
             Ok(operation) => Ok(Request::Operation { id, operation }),
             Err(refusal) => Err(BadRequest { id: Some(id), refusal }),
         }
@@ -98,31 +99,24 @@ struct OnlyId<'a> {
 }
 
 impl Frame<'_> {
-    fn operation(self) -> Result<Operation, Refusal> {
+    fn operation(self, history_bytes: usize) -> Result<Operation, Refusal> {
+        let Frame { channel: name, since, event_type, data, key, echo, limit, reverse, .. } = self;
         let op = self.op.as_deref().ok_or_else(|| missing("op"))?;
         Ok(match op {
             "join" => Operation::Join {
-                channel: self.channel()?,
-                start: self.start().unwrap_or(Start::Live),
+                channel: channel(name.as_deref())?,
+                start: since.as_deref().map_or(Start::Live, Start::from_since),
             },
-            "leave" => Operation::Leave { channel: self.channel()? },
-            "publish" => Operation::Publish(ClientEvent {
-                channel: self.channel()?,
-                event_type: match &self.event_type {
-                    Some(event_type) => event_type.parse()?,
-                    None => EventType::message(),
-                },
-                payload: Payload::json(self.data.ok_or_else(|| missing("data"))?),
-                key: self.key,
-                echo: self.echo.unwrap_or(true),
-            }),
-            "presence" => Operation::Presence { channel: self.channel()? },
-            "history" => Operation::History {
-                channel: self.channel()?,
-                start: self.start(),
-                limit: self.limit.unwrap_or(0) as usize,
-                reverse: self.reverse.unwrap_or(false),
-            },
+            "leave" => Operation::Leave { channel: channel(name.as_deref())? },
+            "publish" => Operation::Publish(
+                PublishFields { channel: name, event_type, data, key, echo }.check()?,
+            ),
+            "presence" => Operation::Presence { channel: channel(name.as_deref())? },
+            "history" => {
+                let fields = HistoryFields { channel: name, since, limit, reverse };
+                let (channel, request) = fields.check(history_bytes)?;
+                Operation::History { channel, request }
+            }
             "ping" => Operation::Ping,
             _ => {
                 let message = "unknown operation; there are auth, join, leave, publish, presence, history and ping";
@@ -130,19 +124,6 @@ impl Frame<'_> {
             }
         })
     }
-
-    fn channel(&self) -> Result<ChannelName, Refusal> {
-        self.channel.as_deref().ok_or_else(|| missing("channel"))?.parse()
-    }
-
-    fn start(&self) -> Option<Start> {
-        self.since.as_deref().map(Start::from_since)
-    }
-}
-
-/// `null` is data like any other, and not the same as none.
-fn also_null<'de, D: Deserializer<'de>>(data: D) -> Result<Option<&'de RawValue>, D::Error> {
-    Deserialize::deserialize(data).map(Some)
 }
 
 fn read_id(id: Option<&RawValue>) -> Result<RequestId, Refusal> {
@@ -157,41 +138,13 @@ fn read_id(id: Option<&RawValue>) -> Result<RequestId, Refusal> {
     Ok(RequestId(id.to_owned()))
 }
 
-fn missing(field: &'static str) -> Refusal {
-    Refusal::invalid(field, format!("the field `{field}` is missing"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn refusal(text: &str) -> (Option<String>, Refusal) {
-        let BadRequest { id, refusal } = Request::parse(text).unwrap_err();
+        let BadRequest { id, refusal } = Request::parse(text, 1000).unwrap_err();
         (id.map(|id| id.0.get().to_owned()), refusal)
-    }
-
-    #[test]
-    fn data_is_taken_byte_for_byte() {
-        let request = Request::parse(
-            r#"{"op":"publish","id":4,"channel":"chat:a","data":{ "n":1.0e2 },"key":"k"}"#,
-        );
-        let Ok(Request::Operation { operation: Operation::Publish(event), .. }) = request else {
-            panic!("{request:?}")
-        };
-        assert_eq!(event.payload.data(), r#"{ "n":1.0e2 }"#);
-        assert_eq!(
-            (event.event_type.as_str(), event.key.as_deref(), event.echo),
-            ("message", Some("k"), true)
-        );
-    }
-
-    #[test]
-    fn null_is_data_too() {
-        let request = Request::parse(r#"{"op":"publish","id":4,"channel":"chat:a","data":null}"#);
-        let Ok(Request::Operation { operation: Operation::Publish(event), .. }) = request else {
-            panic!("{request:?}")
-        };
-        assert_eq!(event.payload.data(), "null");
     }
 
     #[test]

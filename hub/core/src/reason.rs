@@ -23,6 +23,8 @@ pub enum Reason {
     OriginDenied,
     /// No section of the configuration names this namespace.
     UnknownNamespace,
+    /// Nobody answers calls of this method.
+    NoHandler,
     /// The connection is already in this channel.
     AlreadyJoined,
     /// The connection is not in this channel.
@@ -45,7 +47,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the table in the documents.
-    pub const ALL: [Reason; 17] = [
+    pub const ALL: [Reason; 18] = [
         Reason::InvalidArgument,
         Reason::InvalidChannel,
         Reason::UnknownOperation,
@@ -54,6 +56,7 @@ impl Reason {
         Reason::PermissionDenied,
         Reason::OriginDenied,
         Reason::UnknownNamespace,
+        Reason::NoHandler,
         Reason::AlreadyJoined,
         Reason::NotJoined,
         Reason::PositionLost,
@@ -77,6 +80,7 @@ impl Reason {
             Reason::PermissionDenied => "PERMISSION_DENIED",
             Reason::OriginDenied => "ORIGIN_DENIED",
             Reason::UnknownNamespace => "UNKNOWN_NAMESPACE",
+            Reason::NoHandler => "NO_HANDLER",
             Reason::AlreadyJoined => "ALREADY_JOINED",
             Reason::NotJoined => "NOT_JOINED",
             Reason::PositionLost => "POSITION_LOST",
@@ -141,6 +145,7 @@ impl Reason {
             | Reason::PermissionDenied
             | Reason::OriginDenied
             | Reason::UnknownNamespace
+            | Reason::NoHandler
             | Reason::AlreadyJoined
             | Reason::NotJoined
             | Reason::PositionLost
