@@ -109,6 +109,7 @@ impl Reason {
             Reason::UnknownNamespace => {
                 "No section of the configuration names the namespace of the channel."
             }
+            Reason::NoHandler => "Nobody answers calls of this method.",
             Reason::AlreadyJoined => "The connection is in the channel already.",
             Reason::NotJoined => "The connection is not in the channel.",
             Reason::PositionLost => {
