@@ -40,6 +40,7 @@ pub mod hub;
 pub mod metrics;
 pub mod presence;
 pub mod publish;
+pub mod validator;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -17,6 +17,10 @@ pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
 pub const CONTENT_TYPE_BYTES: usize = 128;
 /// Most connections that one event can be kept from.
 pub const EXCLUDED_CONNECTIONS: usize = 32;
+/// Violations of a schema that one answer names: enough to mend a body at the second try.
+pub const VIOLATIONS: usize = 20;
+/// Bytes of the pointer and of the message of one violation. With [`VIOLATIONS`] of them an answer stays under 12 KiB.
+pub const VIOLATION_TEXT_BYTES: usize = 256;
 /// Most channels of one `Broadcast`.
 pub const CHANNELS_PER_CALL: usize = 1000;
 /// Most channels of one page of `Channels.List`.

@@ -1,6 +1,7 @@
 //! What an operation says when it does not do what was asked.
 
 use crate::Reason;
+use crate::limits::{VIOLATION_TEXT_BYTES, VIOLATIONS};
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -16,12 +17,30 @@ pub struct Refusal {
     message: Cow<'static, str>,
     field: Option<&'static str>,
     retry_after: Option<Duration>,
+    violations: Box<[Violation]>,
+}
+
+/// One rule of a schema that one value of an event's data breaks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    /// The value, by JSON pointer (RFC 6901). Empty: the data as a whole.
+    pub pointer: String,
+    /// The rule: a keyword of JSON Schema, or a rule of the catalog.
+    pub rule: Cow<'static, str>,
+    /// A sentence for people.
+    pub message: String,
 }
 
 impl Refusal {
     /// A refusal with its sentence: lower case, no full stop, naming the remedy where there is one.
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
-        Refusal { reason, message: message.into(), field: None, retry_after: None }
+        Refusal {
+            reason,
+            message: message.into(),
+            field: None,
+            retry_after: None,
+            violations: Box::default(),
+        }
     }
 
     /// An [`INVALID_ARGUMENT`](Reason::InvalidArgument) of one field.
@@ -43,6 +62,19 @@ impl Refusal {
         self
     }
 
+    /// Says what exactly is wrong with an event's data. Only the first [`VIOLATIONS`] are kept, and no text of theirs is
+    /// longer than [`VIOLATION_TEXT_BYTES`]: an answer stays small whatever was sent.
+    #[must_use]
+    pub fn with_violations(mut self, violations: Vec<Violation>) -> Self {
+        let bounded = |violation: Violation| Violation {
+            pointer: shorten(violation.pointer),
+            message: shorten(violation.message),
+            ..violation
+        };
+        self.violations = violations.into_iter().take(VIOLATIONS).map(bounded).collect();
+        self
+    }
+
     /// The reason, for programs.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -61,11 +93,27 @@ impl Refusal {
         self.field
     }
 
+    /// What exactly is wrong with an event's data.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
     /// When a retry makes sense.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
+}
+
+/// Cuts a text where it gets too long, between characters.
+fn shorten(mut text: String) -> String {
+    const MARK: &str = "...";
+    if text.len() > VIOLATION_TEXT_BYTES {
+        text.truncate(text.floor_char_boundary(VIOLATION_TEXT_BYTES - MARK.len()));
+        text.push_str(MARK);
+    }
+    text
 }
 
 impl fmt::Display for Refusal {
@@ -78,3 +126,24 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn violations_are_bounded_in_number_and_size() {
+        let long = Violation {
+            pointer: "/é".repeat(1000),
+            rule: "maxLength".into(),
+            message: "x".repeat(10_000),
+        };
+        let refusal = Refusal::invalid("data", "wrong").with_violations(vec![long; 1000]);
+        assert_eq!(refusal.violations().len(), VIOLATIONS);
+        for violation in refusal.violations() {
+            assert!(violation.pointer.len() <= VIOLATION_TEXT_BYTES);
+            assert!(violation.pointer.ends_with("..."), "and it says that it was cut");
+            assert_eq!(violation.message.len(), VIOLATION_TEXT_BYTES);
+        }
+    }
+}

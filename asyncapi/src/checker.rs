@@ -1,0 +1,118 @@
+//! Checks values against the schemas of a catalog. The one place that knows the `jsonschema` crate.
+
+use crate::catalog::{Schema, View, reference};
+use fanline_core::refusal::Violation;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, ValidationError, Validator};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Violations that are looked for in one value; the core passes on no more than it likes.
+const VIOLATIONS_MAX: usize = fanline_core::limits::VIOLATIONS;
+
+/// A compiled schema.
+#[derive(Debug)]
+pub(crate) struct Checker(Validator);
+
+impl Checker {
+    /// Compiles one of `schemas`, with those that it refers to.
+    ///
+    /// # Errors
+    /// What is wrong with one of them: its name, the JSON pointer in it, and a sentence.
+    pub(crate) fn new(
+        schemas: &BTreeMap<String, Schema>,
+        name: &str,
+        view: View,
+    ) -> Result<Self, SchemaFault> {
+        let mut reachable = Map::new();
+        for name in closure(schemas, name) {
+            reachable.insert(name.clone(), schemas[&name].view(view).clone());
+        }
+        let document = json!({ "$ref": reference(name), "components": { "schemas": reachable } });
+        // Patterns come from whoever writes the catalog, the text they run on from anybody: this engine needs linear time.
+        jsonschema::draft7::options()
+            .with_pattern_options(PatternOptions::regex())
+            .should_validate_formats(true)
+            .build(&document)
+            .map(Checker)
+            .map_err(|error| SchemaFault::new(name, &error))
+    }
+
+    /// What is wrong with `value`; empty when nothing is.
+    pub(crate) fn violations(&self, value: &Value) -> Vec<Violation> {
+        self.0.iter_errors(value).flat_map(|error| explain(&error)).take(VIOLATIONS_MAX).collect()
+    }
+}
+
+/// Why a schema cannot be used.
+#[derive(Debug)]
+pub(crate) struct SchemaFault {
+    /// The schema.
+    pub(crate) name: String,
+    /// The place in it.
+    pub(crate) pointer: String,
+    /// What is wrong.
+    pub(crate) message: String,
+}
+
+impl SchemaFault {
+    fn new(root: &str, error: &ValidationError<'_>) -> Self {
+        let path = error.instance_path().to_string();
+        let message = error.to_string();
+        match path.strip_prefix("/components/schemas/") {
+            Some(rest) => {
+                let (name, pointer) = match rest.find('/') {
+                    Some(slash) => rest.split_at(slash),
+                    None => (rest, ""),
+                };
+                SchemaFault { name: name.to_owned(), pointer: pointer.to_owned(), message }
+            }
+            None => SchemaFault { name: root.to_owned(), pointer: String::new(), message },
+        }
+    }
+}
+
+/// Checks that a value is a schema of draft-07.
+pub(crate) fn check_schema(schema: &Value) -> Result<(), (String, String)> {
+    jsonschema::draft7::meta::validate(schema)
+        .map_err(|error| (error.instance_path().to_string(), error.to_string()))
+}
+
+/// The names of a schema and of all that it refers to.
+fn closure(schemas: &BTreeMap<String, Schema>, name: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![name.to_owned()];
+    while let Some(name) = open.pop() {
+        if let Some(schema) = schemas.get(&name)
+            && found.insert(name)
+        {
+            open.extend(schema.references().map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// One complaint of the library as what people can act on: a field that should not be there or is missing is named by
+/// its own pointer, not by its object's.
+fn explain(error: &ValidationError<'_>) -> Vec<Violation> {
+    let pointer = error.instance_path().to_string();
+    let keyword = error.kind().keyword().to_owned();
+    let below = |name: &str, message: String| {
+        let mut pointer = pointer.clone();
+        crate::json::push_name(&mut pointer, name);
+        Violation { pointer, rule: keyword.clone().into(), message }
+    };
+    if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
+        let message = |name: &String| below(name, format!("there is no field `{name}`"));
+        return unexpected.iter().take(VIOLATIONS_MAX).map(message).collect();
+    }
+    if let ValidationErrorKind::Required { property: Value::String(name) } = error.kind() {
+        return vec![below(name, format!("the field `{name}` is missing"))];
+    }
+    // The value itself may be long, and is the sender's own: the rule is what helps.
+    vec![Violation {
+        pointer,
+        rule: keyword.into(),
+        message: error.masked_with("the value").to_string(),
+    }]
+}
