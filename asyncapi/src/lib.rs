@@ -1,13 +1,18 @@
-//! The event catalog: which events there are, on which channels, and what their data looks like.
+//! The event catalog: which events there are, on which channels, and what their data looks like; and what is made of it.
 //!
 //! One [`Catalog`] drives everything that speaks about events, so that what is enforced and what is documented cannot
-//! differ. It knows no transport. Read [`catalog`] first.
+//! differ. It opens no socket and knows no web framework: the binary serves what is made here. Read [`catalog`] first,
+//! then [`document`].
 
 pub mod catalog;
 mod checker;
 mod demo;
 mod json;
 pub mod limits;
+
+// What is made of it.
+pub mod document;
+pub mod site;
 
 pub use catalog::Catalog;
 pub use demo::demo;

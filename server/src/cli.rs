@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fanline_asyncapi::document::Perspective;
 use fanline_core::pattern::Pattern;
 use fanline_grpc::keys::Scope;
 
@@ -48,6 +49,9 @@ pub(crate) enum Command {
     /// Check a configuration, or print one to start from
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make AsyncAPI documents, a docs site and TypeScript types from a catalog
+    #[command(subcommand, name = "asyncapi")]
+    AsyncApi(AsyncApi),
 }
 
 /// Which configuration.
@@ -197,6 +201,88 @@ pub(crate) struct Key {
     /// Channels in which it may, by pattern; may be repeated
     #[arg(long = "channel", value_name = "PATTERN", default_value = "*")]
     pub(crate) channels: Vec<Pattern>,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  fanline asyncapi generate --catalog catalog -o asyncapi.yaml
+  fanline asyncapi generate --catalog catalog -o asyncapi.yaml --check   fails when the file is stale
+  fanline asyncapi export --catalog catalog --out site")]
+pub(crate) enum AsyncApi {
+    /// Write the AsyncAPI document of a catalog
+    Generate {
+        #[command(flatten)]
+        described: Described,
+        /// Whose application it describes: code generators write the client from the client's
+        #[arg(long, value_name = "hub|client", default_value = "hub", value_parser = perspective)]
+        view: Perspective,
+        /// Without it: what the name of the file says, else YAML
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Write the docs site into a folder, for any web server
+    Export {
+        #[command(flatten)]
+        described: Described,
+        /// The folder; made when it is not there
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
+}
+
+fn perspective(word: &str) -> Result<Perspective, String> {
+    let found = Perspective::ALL.into_iter().find(|perspective| perspective.as_str() == word);
+    found.ok_or_else(|| "the views are hub and client".to_owned())
+}
+
+/// What a document describes.
+#[derive(Args, Debug)]
+pub(crate) struct Described {
+    #[command(flatten)]
+    pub(crate) catalog: CatalogFolder,
+    /// Where clients reach the hub
+    #[arg(long, value_name = "URL", default_value = "http://localhost:8080")]
+    pub(crate) public_url: String,
+    /// Where backends reach the hub
+    #[arg(long, value_name = "URL", default_value = "http://localhost:50051")]
+    pub(crate) grpc_url: String,
+    /// Also the channels that the catalog calls internal
+    #[arg(long)]
+    pub(crate) internal: bool,
+}
+
+/// Which catalog.
+#[derive(Args, Debug)]
+pub(crate) struct CatalogFolder {
+    /// The folder of the catalog
+    #[arg(long, value_name = "FOLDER", default_value = "catalog")]
+    pub(crate) catalog: PathBuf,
+    /// The catalog of `fanline dev` instead
+    #[arg(long, conflicts_with = "catalog")]
+    pub(crate) demo: bool,
+}
+
+/// Where a text goes.
+#[derive(Args, Debug)]
+pub(crate) struct Output {
+    /// The file; without it: standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write nothing, and fail when the file says something else
+    #[arg(long, requires = "out")]
+    pub(crate) check: bool,
+}
+
+/// How a document is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// JSON
+    Json,
+    /// YAML
+    Yaml,
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use fanline_core::Hub;
 use fanline_core::broker::notices;
 use fanline_core::clock::{Clock, SystemClock};
 use fanline_core::hub::HubParts;
+use fanline_core::memory::{MemoryBroker, MemoryLimits};
 use fanline_core::metrics::HubMetrics;
 use fanline_core::random::Random;
 use fanline_edge::{
@@ -21,7 +22,6 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::broker::{self, BrokerParts};
 use crate::config::{PublicSettings, Settings};
 use crate::lifecycle::{Ended, Shutdown, Signals};
 use crate::listener::{Listener, ListenerMetrics, ListenerOptions};
@@ -65,7 +65,6 @@ impl Node {
             public,
             grpc,
             ops,
-            broker,
             tokens,
             api_keys,
             namespaces,
@@ -100,17 +99,17 @@ impl Node {
         };
 
         let (notices_in, notices_out) = notices();
-        let parts = BrokerParts {
-            notices: notices_in,
-            clock: Arc::clone(&clock),
-            random: random.clone(),
-            registry: &mut registry,
-            tasks: &lasting,
-            stop: shutdown.stop.clone(),
-        };
-        let (broker, readiness) = broker::start(broker, parts, Readiness::default());
+        let broker = MemoryBroker::start(
+            notices_in,
+            Arc::clone(&clock),
+            random.clone(),
+            MemoryLimits::default(),
+            &mut registry,
+            &lasting,
+            shutdown.stop.clone(),
+        );
         let parts = HubParts {
-            broker,
+            broker: Arc::new(broker),
             notices: notices_out,
             namespaces,
             limits: limits.clone(),
@@ -144,7 +143,7 @@ impl Node {
         });
         lasting.spawn(sweep(edge.clone(), shutdown.stop.clone()));
 
-        let readiness = readiness.with("drain", {
+        let readiness = Readiness::default().with("drain", {
             let drain = shutdown.drain.clone();
             move || drain.is_cancelled().then_some("the process is stopping")
         });

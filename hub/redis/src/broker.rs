@@ -10,7 +10,7 @@ use crate::readiness::RedisReadiness;
 use crate::server::{Common, PubSub};
 use crate::servers::{CALL, Servers};
 use crate::suspects::Suspects;
-use crate::{CheckedSettings, Mode, channels, history, publish};
+use crate::{Mode, RedisError, RedisSettings, channels, history, publish};
 use fanline_core::broker::{
     Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, NoticeSender,
     Publication, Published,
@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 /// What the broker is made of.
 pub struct RedisParts {
     /// What the operator chose.
-    pub settings: CheckedSettings,
+    pub settings: RedisSettings,
     /// Where it tells the hub what happened.
     pub notices: NoticeSender,
     /// The randomness: epochs, jitter, the name of this node.
@@ -45,16 +45,19 @@ struct Inner {
 }
 
 impl RedisBroker {
-    /// Starts the broker, its work on `tasks`, until `stop`. It connects in the background, and a Redis that is away is
-    /// no error: see [`readiness`](Self::readiness).
-    #[must_use]
+    /// Starts the broker, its work on `tasks`, until `stop`. It connects in the background: see
+    /// [`readiness`](Self::readiness).
+    ///
+    /// # Errors
+    /// Settings that make no sense. A Redis that is away is no error.
     pub fn start(
         parts: RedisParts,
         registry: &mut Registry,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-    ) -> Self {
-        let RedisParts { settings: checked, notices, random } = parts;
+    ) -> Result<Self, RedisError> {
+        let RedisParts { settings, notices, random } = parts;
+        let checked = settings.check()?;
         let metrics = RedisMetrics::register(registry);
         let suspects = Suspects::default();
         tasks.spawn(suspects.clone().tell(notices.clone(), stop.clone()));
@@ -74,7 +77,7 @@ impl RedisBroker {
         }
         let presence = Arc::new(Presence::new(Arc::clone(&servers)));
         tasks.spawn(checks::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
-        RedisBroker(Arc::new(Inner { servers, presence }))
+        Ok(RedisBroker(Arc::new(Inner { servers, presence })))
     }
 
     /// Answers whether the broker can be relied on.

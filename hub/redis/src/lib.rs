@@ -8,7 +8,6 @@
 // What operators choose.
 pub mod durability;
 pub mod error;
-pub mod login;
 pub mod settings;
 
 // What lies in Redis.
@@ -54,6 +53,5 @@ mod readiness;
 pub use broker::{RedisBroker, RedisParts};
 pub use durability::Durability;
 pub use error::RedisError;
-pub use login::Login;
 pub use readiness::RedisReadiness;
-pub use settings::{CheckedSettings, Mode, RedisSettings};
+pub use settings::{Mode, RedisSettings};

@@ -1,5 +1,6 @@
 //! What each command does. What can be written on the command line is in [`cli`](crate::cli).
 
+mod asyncapi;
 pub(crate) mod channel_start;
 mod client;
 mod config;
@@ -30,5 +31,6 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Token(arguments) => token::run(&arguments),
         Command::Key(arguments) => key::run(arguments),
         Command::Config(command) => config::run(&command),
+        Command::AsyncApi(command) => asyncapi::run(command),
     }
 }

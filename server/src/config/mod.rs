@@ -44,7 +44,6 @@ mod manual;
 mod tests;
 
 pub(crate) use api_keys::ApiKeyConfig;
-pub(crate) use broker::BrokerSettings;
 pub(crate) use load::Loaded;
 pub(crate) use manual::manual;
 pub(crate) use public::PublicSettings;

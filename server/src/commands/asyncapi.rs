@@ -1,0 +1,101 @@
+//! `fanline asyncapi`: documents from a catalog, for a pipeline or a static host.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use fanline_asyncapi::catalog::{CatalogErrors, Source};
+use fanline_asyncapi::document::{Document, Perspective, Readers, Server, Settings, TryIt};
+use fanline_asyncapi::{Catalog, demo, site};
+use fanline_core::Limits;
+use http::Uri;
+
+use crate::cli::{AsyncApi, CatalogFolder, Described, Format, Output};
+use crate::docs::facts;
+
+pub(super) fn run(command: AsyncApi) -> Result<ExitCode> {
+    match command {
+        AsyncApi::Generate { described, view, format, output } => {
+            let document = document(&described, view)?;
+            let text = match format.unwrap_or_else(|| format_of(output.out.as_deref())) {
+                Format::Json => document.json(),
+                Format::Yaml => document.yaml(),
+            };
+            deliver(&text, &output)
+        }
+        AsyncApi::Export { described, out } => {
+            export(&document(&described, Perspective::Hub)?, &out)
+        }
+    }
+}
+
+fn document(described: &Described, perspective: Perspective) -> Result<Document> {
+    let catalog = read(&described.catalog)?;
+    let public = server(&described.public_url).context("--public-url")?;
+    let grpc = server(&described.grpc_url).context("--grpc-url")?;
+    let facts = facts(public, grpc, Limits::default(), TryIt::Off);
+    let readers = if described.internal { Readers::Internal } else { Readers::Public };
+    Ok(Document::new(Some(&catalog), &facts, Settings { perspective, readers }))
+}
+
+/// The catalog that a command is about.
+fn read(folder: &CatalogFolder) -> Result<Catalog> {
+    let source = match folder.demo {
+        true => demo(),
+        false => Source::folder(&folder.catalog).map_err(CatalogErrors::from)?,
+    };
+    Ok(Catalog::load(&source)?)
+}
+
+/// A listener by its URL.
+fn server(url: &str) -> Result<Server> {
+    let uri: Uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
+    let host = uri.authority().with_context(|| format!("`{url}` names no host"))?.to_string();
+    let tls = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        _ => anyhow::bail!("`{url}` must start with http:// or https://"),
+    };
+    Ok(Server { host, tls })
+}
+
+fn format_of(out: Option<&Path>) -> Format {
+    match out.and_then(Path::extension).and_then(|extension| extension.to_str()) {
+        Some("json") => Format::Json,
+        _ => Format::Yaml,
+    }
+}
+
+/// Writes a text where it is wanted, or says whether it is there already.
+fn deliver(text: &str, output: &Output) -> Result<ExitCode> {
+    let Some(path) = &output.out else {
+        io::stdout().write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let shown = path.display();
+    if !output.check {
+        fs::write(path, text).with_context(|| format!("{shown} cannot be written"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let current = fs::read_to_string(path).is_ok_and(|there| there == text);
+    if current {
+        writeln!(io::stdout(), "{shown} is current")?;
+        Ok(ExitCode::SUCCESS)
+    } else {
+        eprintln!("{shown} is stale: run the same command without --check, and commit it");
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+fn export(document: &Document, folder: &Path) -> Result<ExitCode> {
+    let shown = folder.display();
+    fs::create_dir_all(folder).with_context(|| format!("{shown} cannot be made"))?;
+    for (name, text) in site::export(document) {
+        let path = folder.join(name);
+        fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    writeln!(io::stdout(), "{shown} holds the site: give it to any web server")?;
+    Ok(ExitCode::SUCCESS)
+}
