@@ -3,11 +3,18 @@
 //! A broker answers calls ([`Broker`]) and tells the node what happened in the channels it subscribed to
 //! ([`Notice`]s, through a bounded queue). Notices are hints with a payload: the hub detects what was dropped, doubled
 //! or reordered and repairs it from history, so a broker owes order and completeness only to [`Broker::history`].
+//! What nodes have to know of each other is asked for apart: [`Nodes`], and what they keep together: [`Notes`].
+
+pub mod nodes;
+pub mod notes;
+
+pub use nodes::{NodeRecord, Nodes};
+pub use notes::{Notes, Revocation, RevocationPage, Subject};
 
 use crate::channel::ChannelName;
 use crate::clock::Timestamp;
 use crate::event::{Event, EventBody};
-use crate::ids::{ConnectionId, EventId, UserId};
+use crate::ids::{ConnectionId, EventId, NodeId, UserId};
 use crate::namespace::Retention;
 use crate::pattern::Pattern;
 use crate::{Offset, Position, Reason, Refusal};
@@ -20,6 +27,9 @@ use tokio::sync::mpsc;
 
 /// Notices that may wait for the hub. Enough for a burst, little enough to be no history of its own.
 const NOTICES: usize = 4096;
+
+/// How long a node that died is still believed to live: several of its renewals, so that one may be late.
+pub const NODE_LEASE: Duration = Duration::from_secs(10);
 
 /// The answer of a broker, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, BrokerError>> + Send + 'a>>;
@@ -56,6 +66,12 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Channels that have members or events, sorted by name.
     fn channels(&self, query: ChannelsQuery) -> Answer<'_, Vec<ChannelName>>;
+
+    /// The nodes of the hub.
+    fn nodes(&self) -> &dyn Nodes;
+
+    /// What they keep together.
+    fn notes(&self) -> &dyn Notes;
 }
 
 /// An event on its way to a channel.
@@ -181,7 +197,7 @@ pub struct PresenceChange {
     pub joined: bool,
 }
 
-/// What a broker tells the node about a channel that it subscribed to.
+/// What a broker tells the node: about the channels that it subscribed to, and about other nodes.
 #[derive(Clone, Debug)]
 pub enum Notice {
     /// An event was published.
@@ -190,6 +206,17 @@ pub enum Notice {
     Presence(Arc<PresenceChange>),
     /// Something may have been missed: compare with history.
     Suspect(ChannelName),
+    /// A node [told](Nodes::tell) this one something.
+    Control {
+        /// That node.
+        from: NodeId,
+        /// What it told.
+        message: Bytes,
+    },
+    /// A node came or went, or says something else of itself.
+    Nodes,
+    /// Something was revoked. May be lost: whoever cares also looks now and then.
+    Revocations,
 }
 
 /// The broker's end of the queue of notices.

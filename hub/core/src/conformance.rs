@@ -1,14 +1,17 @@
 //! What every broker promises, as a suite that runs on any of them.
 //!
-//! A broker's own tests call [`run`] with a way to make a fresh [`Subject`]. Each promise is a function, named as the
-//! sentence it checks.
+//! A broker's own tests call [`run`] with a way to make a fresh [`Subject`], and, if several nodes can share it,
+//! [`run_on_two`]. Each promise is a function, named as the sentence it checks.
+
+mod nodes;
+mod notes;
 
 use crate::broker::{
     Broker, ChannelsQuery, HistoryQuery, HistoryRange, Member, Notice, NoticeReceiver,
     PresenceChange, Publication, Published,
 };
 use crate::channel::ChannelName;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::event::Event;
 use crate::ids::{ConnectionId, EventId, UserId};
 use crate::namespace::Retention;
@@ -31,6 +34,8 @@ pub struct Subject {
     pub broker: Arc<dyn Broker>,
     /// What it notices.
     pub notices: NoticeReceiver,
+    /// Its wall clock.
+    pub clock: Arc<dyn Clock>,
     /// Lets time pass for the broker.
     pub pass: PassTime,
 }
@@ -59,6 +64,29 @@ where
     subscribed_channels_are_noticed_in_order_and_others_not(start().await).await;
     members_are_listed_in_the_order_of_joining_and_their_changes_noticed(start().await).await;
     live_channels_are_listed_by_name_in_pages(start().await).await;
+    nodes::a_node_is_listed_with_what_it_last_announced(start().await).await;
+    nodes::a_message_reaches_the_node_that_it_is_for(start().await).await;
+    nodes::a_user_is_found_on_the_nodes_where_it_is_attached(start().await).await;
+    notes::a_note_is_taken_once_and_not_after_its_time(start().await).await;
+    notes::of_many_who_take_a_note_one_gets_it(start().await).await;
+    notes::revocations_are_listed_once_in_order_until_their_time_is_over(start().await).await;
+    notes::a_revocation_is_noticed(start().await).await;
+    notes::a_revocation_that_lasts_longer_takes_the_place_of_the_former(start().await).await;
+    notes::revocations_come_in_pages(start().await).await;
+}
+
+/// Runs what is promised when two nodes share a broker, each promise on a fresh pair.
+pub async fn run_on_two<F, S>(start: F)
+where
+    F: Fn() -> S,
+    S: Future<Output = (Subject, Subject)>,
+{
+    let pair = start().await;
+    nodes::two_nodes_know_and_reach_each_other(pair.0, pair.1).await;
+    let pair = start().await;
+    notes::a_note_of_one_node_is_taken_on_another(pair.0, pair.1).await;
+    let pair = start().await;
+    notes::a_revocation_on_one_node_is_noticed_on_another(pair.0, pair.1).await;
 }
 
 async fn offsets_count_from_one_in_one_epoch_per_channel(subject: Subject) {
@@ -305,10 +333,33 @@ impl Subject {
         numbers(&self.page(name, HistoryRange::After(Offset::ZERO), 100).await.events)
     }
 
+    /// The next notice about a channel.
     async fn notice(&mut self) -> Notice {
+        loop {
+            match self.any_notice().await {
+                Notice::Control { .. } | Notice::Nodes | Notice::Revocations => {}
+                notice @ (Notice::Event(_) | Notice::Presence(_) | Notice::Suspect(_)) => {
+                    return notice;
+                }
+            }
+        }
+    }
+
+    /// The next notice of any kind.
+    async fn any_notice(&mut self) -> Notice {
         let notice = tokio::time::timeout(DEADLINE, self.notices.recv()).await;
         notice.expect("a notice in time").expect("the broker is there")
     }
+}
+
+/// Waits until something is so that becomes so without a notice.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(tokio::time::timeout(DEADLINE, waiting).await.is_ok(), "not in time: {what}");
 }
 
 fn publication(name: &str) -> Publication {

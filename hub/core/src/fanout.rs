@@ -50,6 +50,9 @@ fn take_in(hub: &Hub, notice: Notice, touched: &mut Vec<Arc<ChannelLog>>) {
         Notice::Event(event) => &event.channel,
         Notice::Presence(change) => &change.channel,
         Notice::Suspect(channel) => channel,
+        Notice::Control { .. } | Notice::Nodes | Notice::Revocations => {
+            return hub.take_word(notice);
+        }
     };
     // No log: the last subscription left, and the broker has not heard of it yet.
     let Some(log) = hub.find_log(channel) else {
@@ -73,6 +76,7 @@ fn take_in(hub: &Hub, notice: Notice, touched: &mut Vec<Arc<ChannelLog>>) {
             }
             return;
         }
+        Notice::Control { .. } | Notice::Nodes | Notice::Revocations => return,
     }
     // A burst is mostly for one channel: comparing with the last is enough to wake it once, and waking twice is cheap.
     if !touched.last().is_some_and(|last| Arc::ptr_eq(last, &log)) {

@@ -1,8 +1,9 @@
 //! The hub of one node: what the bridges and the gRPC front talk to.
 
-use crate::broker::{Broker, ChannelState, HistoryPage, HistoryQuery, NoticeReceiver};
+use crate::broker::{Broker, ChannelState, HistoryPage, HistoryQuery, Notice, NoticeReceiver};
 use crate::channel::ChannelName;
 use crate::clock::Clock;
+use crate::control::Switchboard;
 use crate::fanout;
 use crate::limits::Limits;
 use crate::log::{ChannelLog, Filled};
@@ -60,6 +61,7 @@ struct Inner {
     random: Random,
     metrics: HubMetrics,
     logs: Arc<LogTable>,
+    switchboard: Switchboard,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -77,6 +79,7 @@ impl Hub {
             random,
             metrics,
             logs: Arc::default(),
+            switchboard: Switchboard::new(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         }));
@@ -128,6 +131,21 @@ impl Hub {
     /// Runs a small piece of work to its end, also while the hub stops.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.0.tasks.spawn(work);
+    }
+
+    pub(crate) fn switchboard(&self) -> &Switchboard {
+        &self.0.switchboard
+    }
+
+    /// Takes in what the broker says that is about no channel.
+    pub(crate) fn take_word(&self, notice: Notice) {
+        match notice {
+            Notice::Control { from, message } => {
+                self.0.switchboard.deliver(from, message, &self.0.metrics);
+            }
+            Notice::Nodes => self.0.switchboard.nodes_changed(),
+            Notice::Revocations | Notice::Event(_) | Notice::Presence(_) | Notice::Suspect(_) => {}
+        }
     }
 
     pub(crate) fn broker(&self) -> &dyn Broker {

@@ -32,6 +32,7 @@ mod ring;
 
 // What carries events between nodes.
 pub mod broker;
+pub mod control;
 pub mod memory;
 
 // The hub itself and what can be asked of it.

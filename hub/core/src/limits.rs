@@ -26,6 +26,19 @@ pub const CHANNELS_PER_CALL: usize = 1000;
 /// Most channels of one page of `Channels.List`.
 pub const CHANNELS_PAGE: usize = 1000;
 
+/// A message from node to node, in bytes: room for an event of the largest default size and what comes with it.
+pub const CONTROL_MESSAGE_BYTES: usize = 2 * MIB;
+/// What a node says of itself, in bytes: every other node holds it.
+pub const NODE_RECORD_BYTES: usize = 64 * KIB;
+/// Longest key of a note, in bytes.
+pub const NOTE_KEY_BYTES: usize = 128;
+/// A note, in bytes: room for a token with its grants.
+pub const NOTE_BYTES: usize = 64 * KIB;
+/// Revocations of one page: a fraction of a millisecond of the broker's time.
+pub const REVOCATIONS_PAGE: usize = 1000;
+/// Revocations that are kept at one time; more are refused. Each costs some 300 bytes in the broker and in each node.
+pub const REVOCATIONS: usize = 100_000;
+
 /// What an operator may change, with the defaults of the contract.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {

@@ -1,6 +1,7 @@
 //! The counters of the hub. All series start at zero; labels are closed enums, never a channel or a user.
 
 use crate::catchup::{Gap, LossReason, Recovery};
+use crate::control::Topic;
 use crate::reason::Reason;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -30,6 +31,8 @@ pub struct HubMetrics {
     pub repairs: Counter,
     /// `fanline_channel_logs`: channels that have subscriptions on this node.
     pub logs: Gauge,
+    /// `fanline_control_messages_dropped_total{topic}`: messages of other nodes that found no room.
+    pub control_dropped: Family<TopicLabel, Counter>,
 }
 
 /// A reason as a label.
@@ -44,6 +47,13 @@ pub struct ReasonLabel {
 pub struct LossLabel {
     /// The reason.
     pub reason: LossReason,
+}
+
+/// A topic as a label.
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub struct TopicLabel {
+    /// The topic.
+    pub topic: Topic,
 }
 
 /// How a resume went, as a label.
@@ -74,6 +84,12 @@ impl EncodeLabelValue for LossReason {
     }
 }
 
+impl EncodeLabelValue for Topic {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(self.as_str())
+    }
+}
+
 impl EncodeLabelValue for Recovered {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         encoder.write_str(match self {
@@ -97,7 +113,11 @@ impl HubMetrics {
             lagged: Counter::default(),
             repairs: Counter::default(),
             logs: Gauge::default(),
+            control_dropped: Family::default(),
         };
+        for topic in Topic::ALL {
+            let _starts_at_zero = metrics.control_dropped.get_or_create(&TopicLabel { topic });
+        }
         for reason in Reason::ALL {
             let _starts_at_zero = metrics.publish_refusals.get_or_create(&ReasonLabel { reason });
         }
@@ -141,6 +161,11 @@ impl HubMetrics {
             "channel_logs",
             "Channels with subscriptions on this node",
             metrics.logs.clone(),
+        );
+        registry.register(
+            "control_messages_dropped",
+            "Messages of other nodes that found no room",
+            metrics.control_dropped.clone(),
         );
         metrics
     }

@@ -136,8 +136,12 @@ impl MemoryFixture {
     pub fn start() -> Self {
         let (sender, notices) = notices();
         let clock = ManualClock::default();
-        let limits =
-            MemoryLimits { channels: 1000, history_bytes: 16 * 1024 * 1024, idempotency_keys: 100 };
+        let limits = MemoryLimits {
+            channels: 1000,
+            history_bytes: 16 * 1024 * 1024,
+            idempotency_keys: 100,
+            notes: 100,
+        };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let random = Random::seeded(1);

@@ -4,8 +4,8 @@ use crate::caller::Caller;
 use crate::scope::Scope;
 use bytes::Bytes;
 use fanline_core::broker::{
-    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Publication,
-    Published,
+    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
+    Publication, Published,
 };
 use fanline_core::hub::HubParts;
 use fanline_core::ids::ConnectionId;
@@ -129,5 +129,13 @@ impl Broker for GatedBroker {
 
     fn channels(&self, query: ChannelsQuery) -> Answer<'_, Vec<ChannelName>> {
         self.inner.channels(query)
+    }
+
+    fn nodes(&self) -> &dyn Nodes {
+        self.inner.nodes()
+    }
+
+    fn notes(&self) -> &dyn Notes {
+        self.inner.notes()
     }
 }

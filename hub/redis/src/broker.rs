@@ -4,6 +4,8 @@ use crate::checks;
 use crate::cluster;
 use crate::keys::Keys;
 use crate::metrics::RedisMetrics;
+use crate::nodes::RedisNodes;
+use crate::notes::RedisNotes;
 use crate::presence::Presence;
 use crate::reader::Outlet;
 use crate::readiness::RedisReadiness;
@@ -12,11 +14,11 @@ use crate::servers::{CALL, Servers};
 use crate::suspects::Suspects;
 use crate::{Mode, RedisError, RedisSettings, channels, history, publish};
 use fanline_core::broker::{
-    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, NoticeSender,
-    Publication, Published,
+    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
+    NoticeSender, Publication, Published,
 };
 use fanline_core::channel::ChannelName;
-use fanline_core::ids::ConnectionId;
+use fanline_core::ids::{ConnectionId, NodeId};
 use fanline_core::random::Random;
 use prometheus_client::registry::Registry;
 use std::fmt;
@@ -42,6 +44,8 @@ pub struct RedisBroker(Arc<Inner>);
 struct Inner {
     servers: Arc<Servers>,
     presence: Arc<Presence>,
+    nodes: RedisNodes,
+    notes: RedisNotes,
 }
 
 impl RedisBroker {
@@ -62,11 +66,14 @@ impl RedisBroker {
         let suspects = Suspects::default();
         tasks.spawn(suspects.clone().tell(notices.clone(), stop.clone()));
         let cluster = checked.mode == Mode::Cluster;
+        let (keys, id) = (Keys::new(&checked.prefix), NodeId::random(&random));
         let common = Common {
-            keys: Keys::new(&checked.prefix),
-            node: node_name(&random),
+            own: [keys.hub_channel(), keys.node_channel(id)],
+            keys,
+            id,
+            node: id.to_string().into(),
             pubsub: if cluster { PubSub::Sharded } else { PubSub::Plain },
-            outlet: Outlet { notices, suspects, metrics },
+            outlet: Outlet { notices, suspects, metrics, registry: Arc::default() },
             stale: Arc::default(),
             random,
             tasks: tasks.clone(),
@@ -77,7 +84,9 @@ impl RedisBroker {
         }
         let presence = Arc::new(Presence::new(Arc::clone(&servers)));
         tasks.spawn(checks::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
-        Ok(RedisBroker(Arc::new(Inner { servers, presence })))
+        let nodes = RedisNodes::start(&servers, stop);
+        let notes = RedisNotes { servers: Arc::clone(&servers) };
+        Ok(RedisBroker(Arc::new(Inner { servers, presence, nodes, notes })))
     }
 
     /// Answers whether the broker can be relied on.
@@ -140,11 +149,14 @@ impl Broker for RedisBroker {
     fn channels(&self, query: ChannelsQuery) -> Answer<'_, Vec<ChannelName>> {
         Box::pin(channels::list(&self.0.servers, query))
     }
-}
 
-/// A name that no other node has: 32 hexadecimal digits.
-fn node_name(random: &Random) -> Arc<str> {
-    format!("{:032x}", u128::from_be_bytes(random.bytes())).into()
+    fn nodes(&self) -> &dyn Nodes {
+        &self.0.nodes
+    }
+
+    fn notes(&self) -> &dyn Notes {
+        &self.0.notes
+    }
 }
 
 impl fmt::Debug for RedisParts {

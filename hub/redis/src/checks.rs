@@ -53,6 +53,8 @@ async fn go_round(servers: &Servers, presence: &Presence, present: &[ChannelName
     let home = |channel: &ChannelName| map.placing.server(&servers.common.keys.tag(channel));
     for (index, server) in map.servers.iter().enumerate() {
         let heard = server.ear.subscriptions.heard().into_iter().map(|channel| (channel, false));
+        // What nodes tell each other has no history to compare with.
+        let heard = heard.filter(|(channel, _)| !servers.common.own.contains(channel));
         homes.entry(index).or_default().extend(heard);
     }
     for channel in present {

@@ -45,10 +45,16 @@ mod channels;
 mod checks;
 mod history;
 mod metrics;
+mod notes;
 mod origin;
 mod presence;
 mod publish;
 mod readiness;
+
+// What nodes know of each other.
+mod directory;
+mod nodes;
+mod registry;
 
 pub use broker::{RedisBroker, RedisParts};
 pub use durability::Durability;

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use fanline_core::Position;
 use fanline_core::broker::{Notice, NoticeSender, PresenceChange};
 use fanline_core::channel::ChannelName;
+use fanline_core::ids::NodeId;
 use redis::{PushInfo, PushKind, Value};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -22,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Bytes in which the position at the front of a message ends.
 const FRONT: usize = 64;
+/// Bytes before what a node tells another: `C` and the sender's id.
+const CONTROL_FRONT: usize = 33;
 
 /// The reader of one connection.
 pub(crate) struct Reader {
@@ -41,6 +44,8 @@ pub(crate) struct Outlet {
     pub(crate) notices: NoticeSender,
     pub(crate) suspects: Suspects,
     pub(crate) metrics: RedisMetrics,
+    /// Told when the registry of nodes has changed.
+    pub(crate) registry: Arc<Notify>,
 }
 
 /// When a connection last heard something. Clones share it.
@@ -87,12 +92,13 @@ impl Reader {
         let front = Front::read(message);
         let position = match front {
             Some(Front::Event { position, .. }) => Some(position),
-            Some(Front::Member { .. }) | None => None,
+            Some(Front::Nodes) => return self.outlet.registry.notify_one(),
+            Some(Front::Member { .. } | Front::Control { .. } | Front::Revocations) | None => None,
         };
         let Some(channel) = self.subscriptions.notice(live, position) else {
             return;
         };
-        let Outlet { notices, suspects, metrics } = &self.outlet;
+        let Outlet { notices, suspects, metrics, .. } = &self.outlet;
         let Some(notice) = front.and_then(|front| front.notice(&channel, message)) else {
             metrics.foreign_values.inc();
             tracing::warn!(%channel, "a live message is not the hub's, or of a newer version");
@@ -110,11 +116,24 @@ impl Reader {
     }
 }
 
-/// What stands at the front of a live message: `E<position>\n` before an event, `J` or `L` before a member.
+/// What stands at the front of a live message: `E<position>\n` before an event, `J` or `L` before a member, `C` and the
+/// sender's id before what a node tells this one; `N` and `R` stand alone.
 #[derive(Clone, Copy, Debug)]
 enum Front {
-    Event { position: Position, length: usize },
-    Member { joined: bool },
+    Event {
+        position: Position,
+        length: usize,
+    },
+    Member {
+        joined: bool,
+    },
+    Control {
+        from: NodeId,
+    },
+    /// The registry of nodes has changed.
+    Nodes,
+    /// Something was revoked.
+    Revocations,
 }
 
 impl Front {
@@ -127,6 +146,12 @@ impl Front {
             }
             b'J' => Some(Front::Member { joined: true }),
             b'L' => Some(Front::Member { joined: false }),
+            b'C' => {
+                let from = std::str::from_utf8(message.get(1..CONTROL_FRONT)?).ok()?;
+                Some(Front::Control { from: from.parse().ok()? })
+            }
+            b'N' => Some(Front::Nodes),
+            b'R' => Some(Front::Revocations),
             _ => None,
         }
     }
@@ -143,6 +168,11 @@ impl Front {
                 let change = PresenceChange { channel: channel.clone(), member, joined };
                 Some(Notice::Presence(Arc::new(change)))
             }
+            Front::Control { from } => {
+                Some(Notice::Control { from, message: message.slice(CONTROL_FRONT..) })
+            }
+            Front::Nodes => Some(Notice::Nodes),
+            Front::Revocations => Some(Notice::Revocations),
         }
     }
 }
@@ -162,8 +192,8 @@ mod tests {
         let connection = subscriptions.start_over();
         let _answer = subscriptions.want(b"live"[..].into(), &channel("a:b"));
         subscriptions.entered(connection, b"live");
-        let outlet =
-            Outlet { notices, suspects, metrics: RedisMetrics::register(&mut Registry::default()) };
+        let metrics = RedisMetrics::register(&mut Registry::default());
+        let outlet = Outlet { notices, suspects, metrics, registry: Arc::default() };
         let reader = Reader {
             connection,
             subscriptions,
@@ -183,13 +213,23 @@ mod tests {
     #[test]
     fn foreign_messages_are_counted_and_lead_to_a_look_at_history() {
         let (reader, mut hub) = reader(8);
-        for foreign in [&b""[..], b"hello", b"E", b"Ex\n", b"Ee-1\n\x09", b"J", b"Jxxx", b"E\xff\n"]
-        {
+        for foreign in [
+            &b""[..],
+            b"hello",
+            b"E",
+            b"Ex\n",
+            b"Ee-1\n\x09",
+            b"J",
+            b"Jxxx",
+            b"E\xff\n",
+            b"C",
+            b"Cxyz",
+        ] {
             take(&reader, b"live", foreign);
             assert_eq!(reader.outlet.suspects.take().len(), 1, "{foreign:?}");
         }
         assert!(hub.try_recv().is_err());
-        assert_eq!(reader.outlet.metrics.foreign_values.get(), 8);
+        assert_eq!(reader.outlet.metrics.foreign_values.get(), 10);
         take(&reader, b"unwanted", b"hello");
         assert_eq!(reader.outlet.suspects.take().len(), 0);
     }

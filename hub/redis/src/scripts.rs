@@ -14,16 +14,32 @@ pub(crate) enum Script {
     Enter,
     Leave,
     Members,
+    Announce,
+    Tell,
+    Attach,
+    NodesOf,
+    Keep,
+    Take,
+    Revoke,
+    Revocations,
 }
 
 impl Script {
-    const ALL: [Script; 6] = [
+    const ALL: [Script; 14] = [
         Script::Publish,
         Script::History,
         Script::Check,
         Script::Enter,
         Script::Leave,
         Script::Members,
+        Script::Announce,
+        Script::Tell,
+        Script::Attach,
+        Script::NodesOf,
+        Script::Keep,
+        Script::Take,
+        Script::Revoke,
+        Script::Revocations,
     ];
 
     fn source(self) -> &'static str {
@@ -34,6 +50,14 @@ impl Script {
             Script::Enter => include_str!("scripts/enter.lua"),
             Script::Leave => include_str!("scripts/leave.lua"),
             Script::Members => include_str!("scripts/members.lua"),
+            Script::Announce => include_str!("scripts/announce.lua"),
+            Script::Tell => include_str!("scripts/tell.lua"),
+            Script::Attach => include_str!("scripts/attach.lua"),
+            Script::NodesOf => include_str!("scripts/nodes_of.lua"),
+            Script::Keep => include_str!("scripts/keep.lua"),
+            Script::Take => include_str!("scripts/take.lua"),
+            Script::Revoke => include_str!("scripts/revoke.lua"),
+            Script::Revocations => include_str!("scripts/revocations.lua"),
         }
     }
 }

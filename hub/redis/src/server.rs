@@ -9,6 +9,8 @@ use crate::keys::Keys;
 use crate::link::Link;
 use crate::place::Place;
 use crate::reader::Outlet;
+use fanline_core::channel::ChannelName;
+use fanline_core::ids::NodeId;
 use fanline_core::random::Random;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -42,7 +44,10 @@ impl PubSub {
 #[derive(Clone, Debug)]
 pub(crate) struct Common {
     pub(crate) keys: Keys,
-    /// This node, in 32 hexadecimal digits.
+    /// The pseudo channels that this node hears: what concerns all nodes, and what is told to it alone.
+    pub(crate) own: [ChannelName; 2],
+    pub(crate) id: NodeId,
+    /// The same, in 32 hexadecimal digits.
     pub(crate) node: Arc<str>,
     pub(crate) pubsub: PubSub,
     pub(crate) outlet: Outlet,

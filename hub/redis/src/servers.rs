@@ -94,11 +94,21 @@ impl Servers {
         lane: Lane,
         call: &Call<'_>,
     ) -> Result<Value, Failure> {
+        self.call_at(&self.common.keys.tag(channel), lane, call).await
+    }
+
+    /// Runs a script where the keys of a tag live.
+    pub(crate) async fn call_at(
+        &self,
+        tag: &str,
+        lane: Lane,
+        call: &Call<'_>,
+    ) -> Result<Value, Failure> {
         let deadline = Instant::now() + CALL;
         let mut asked = None;
         loop {
             let server = match &asked {
-                None => self.home(channel),
+                None => self.map().home(tag).ok_or(Failure::NotNow),
                 Some(address) => self.map().at(address).ok_or(Failure::Moved),
             };
             let answer = match server {

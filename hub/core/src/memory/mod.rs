@@ -5,14 +5,16 @@
 
 mod channel;
 mod metrics;
+mod nodes;
+mod notes;
 
 use crate::broker::{
-    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Notice,
-    NoticeSender, PresenceChange, Publication, Published,
+    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
+    Notice, NoticeSender, PresenceChange, Publication, Published,
 };
 use crate::channel::ChannelName;
 use crate::clock::Clock;
-use crate::ids::ConnectionId;
+use crate::ids::{ConnectionId, NodeId};
 use crate::position::Epoch;
 use crate::random::Random;
 use crate::sync::lock;
@@ -44,6 +46,8 @@ pub struct MemoryLimits {
     pub history_bytes: usize,
     /// Idempotency keys of one channel. At the bound the oldest are forgotten early, and counted. Default: 100,000.
     pub idempotency_keys: usize,
+    /// Notes, such as tickets, that wait to be taken. At the bound new ones are refused. Default: 100,000.
+    pub notes: usize,
 }
 
 impl Default for MemoryLimits {
@@ -52,6 +56,7 @@ impl Default for MemoryLimits {
             channels: 250_000,
             history_bytes: 512 * 1024 * 1024,
             idempotency_keys: 100_000,
+            notes: 100_000,
         }
     }
 }
@@ -64,6 +69,8 @@ struct Inner {
     shards: Box<[Mutex<HashMap<ChannelName, Channel>>]>,
     hasher: RandomState,
     notices: NoticeSender,
+    node: nodes::Node,
+    kept: notes::Kept,
     clock: Arc<dyn Clock>,
     random: Random,
     limits: MemoryLimits,
@@ -86,6 +93,8 @@ impl MemoryBroker {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             notices,
+            node: nodes::Node::new(NodeId::random(&random)),
+            kept: notes::Kept::new(Epoch::random(&random)),
             clock,
             random,
             limits,
@@ -221,14 +230,23 @@ impl Broker for MemoryBroker {
             Ok(names)
         })
     }
+
+    fn nodes(&self) -> &dyn Nodes {
+        self
+    }
+
+    fn notes(&self) -> &dyn Notes {
+        self
+    }
 }
 
 /// Lets go of what is expired in channels that nobody touches.
 async fn sweep(broker: MemoryBroker, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let Inner { shards, clock, metrics, .. } = &*broker.0;
+    let Inner { shards, kept, clock, metrics, .. } = &*broker.0;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        kept.expire(clock.monotonic(), clock.wall());
         for shard in shards {
             let now = clock.monotonic();
             lock(shard).retain(|_, channel| {
@@ -254,11 +272,12 @@ mod tests {
     async fn the_memory_broker_keeps_every_promise_of_a_broker() {
         conformance::run(|| async {
             let MemoryFixture { broker, notices, clock } = MemoryFixture::start();
-            let pass = Box::new(move |time| {
-                clock.advance(time);
+            let time = clock.clone();
+            let pass = Box::new(move |by| {
+                time.advance(by);
                 Box::pin(std::future::ready(())) as _
             });
-            Subject { broker: Arc::new(broker), notices, pass }
+            Subject { broker: Arc::new(broker), notices, clock: Arc::new(clock), pass }
         })
         .await;
     }

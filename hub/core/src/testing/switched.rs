@@ -1,8 +1,8 @@
 //! A memory broker that can be switched off, made to wait, and asked what it was asked.
 
 use crate::broker::{
-    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Publication,
-    Published,
+    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
+    Publication, Published,
 };
 use crate::channel::ChannelName;
 use crate::ids::ConnectionId;
@@ -117,5 +117,13 @@ impl Broker for SwitchedBroker {
 
     fn channels(&self, query: ChannelsQuery) -> Answer<'_, Vec<ChannelName>> {
         self.broker.channels(query)
+    }
+
+    fn nodes(&self) -> &dyn Nodes {
+        self.broker.nodes()
+    }
+
+    fn notes(&self) -> &dyn Notes {
+        self.broker.notes()
     }
 }

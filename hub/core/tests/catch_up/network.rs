@@ -4,13 +4,19 @@
 use crate::truth::Truth;
 use fanline_core::ChannelName;
 use fanline_core::broker::{
-    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Notice,
-    NoticeSender, Publication, Published,
+    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
+    Notice, NoticeSender, Publication, Published,
 };
+use fanline_core::clock::ManualClock;
 use fanline_core::ids::ConnectionId;
+use fanline_core::memory::{MemoryBroker, MemoryLimits};
+use fanline_core::random::Random;
+use prometheus_client::registry::Registry;
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Calls of [`Broker::history`] in one schedule: far more than the longest ones need. A busy loop ends here.
 const READS_MAX: usize = 2_000;
@@ -20,6 +26,7 @@ pub(crate) struct Network {
     state: Mutex<State>,
     notices: NoticeSender,
     page_max: usize,
+    alone: MemoryBroker,
 }
 
 struct State {
@@ -66,7 +73,16 @@ impl Network {
             delays: Cycle::new(delays),
             held: Vec::new(),
         };
-        Network { state: Mutex::new(state), notices, page_max }
+        let alone = MemoryBroker::start(
+            notices.clone(),
+            Arc::new(ManualClock::default()),
+            Random::seeded(1),
+            MemoryLimits::default(),
+            &mut Registry::default(),
+            &TaskTracker::new(),
+            CancellationToken::new(),
+        );
+        Network { state: Mutex::new(state), notices, page_max, alone }
     }
 
     pub(crate) fn publish_one(&self, channel: usize) {
@@ -194,6 +210,16 @@ impl Broker for Network {
 
     fn channels(&self, _: ChannelsQuery) -> Answer<'_, Vec<ChannelName>> {
         unreachable!("this node lists nothing")
+    }
+
+    // What a hub asks for on its own is answered by a broker that knows no other node.
+
+    fn nodes(&self) -> &dyn Nodes {
+        self.alone.nodes()
+    }
+
+    fn notes(&self) -> &dyn Notes {
+        self.alone.notes()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::harness::{ClusterSetup, Node, RedisServer, SentinelSetup};
 use crate::shards::shards;
+use fanline_core::clock::SystemClock;
 use fanline_core::conformance::{self, PassTime, Subject};
 use fanline_redis::RedisSettings;
 use std::cell::Cell;
@@ -42,6 +43,15 @@ async fn run(settings: &RedisSettings) {
         async { subject(Node::start(settings).await) }
     })
     .await;
+    conformance::run_on_two(|| {
+        runs.set(runs.get() + 1);
+        let prefix = format!("run{}", runs.get());
+        let settings = RedisSettings { prefix, ..settings.clone() };
+        async {
+            (subject(Node::start(settings.clone()).await), subject(Node::start(settings).await))
+        }
+    })
+    .await;
 }
 
 fn subject(node: Node) -> Subject {
@@ -52,5 +62,5 @@ fn subject(node: Node) -> Subject {
         let _alive = &stop;
         Box::pin(tokio::time::sleep(time))
     });
-    Subject { broker, notices: node.notices, pass }
+    Subject { broker, notices: node.notices, clock: Arc::new(SystemClock::start()), pass }
 }

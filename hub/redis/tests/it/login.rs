@@ -1,12 +1,17 @@
 //! TLS, and a user who may do no more than the hub needs.
 
 use crate::harness::{Node, RedisServer, TestHub, free_port, until};
+use bytes::Bytes;
+use fanline_core::broker::{Broker, Revocation, Subject};
+use fanline_core::clock::{Clock, SystemClock, Timestamp};
+use fanline_core::ids::UserId;
 use fanline_redis::RedisSettings;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::fs;
+use std::time::Duration;
 
 /// The rights that `docs/redis.md` gives to the hub, without a cluster.
-const RIGHTS: &str = "resetkeys resetchannels -@all ~{fanline:* &{fanline:* +hello +auth +select +info +script|load +evalsha +publish +subscribe +unsubscribe +scan +time +get +set +del +exists +pttl +pexpire +hget +hset +hmget +hdel +hexists +hgetall +hincrby +xadd +xlen +xrange +xrevrange +xtrim";
+const RIGHTS: &str = "resetkeys resetchannels -@all ~{fanline:* &{fanline:* +hello +auth +select +info +script|load +evalsha +publish +subscribe +unsubscribe +scan +time +get +set +del +exists +pttl +pexpire +hget +hset +hmget +hdel +hexists +hgetall +hincrby +hsetnx +pexpireat +zadd +zcard +zrangebyscore +zrem +zrevrange +zscore +xadd +xlen +xrange +xrevrange +xtrim";
 
 #[tokio::test]
 async fn a_user_with_only_the_rights_that_are_documented_is_enough() {
@@ -22,6 +27,17 @@ async fn a_user_with_only_the_rights_that_are_documented_is_enough() {
     hub.enter("room:1", "ada").await;
     member.presence(1).await;
     assert_eq!(hub.channels().await, ["room:1"]);
+    let (nodes, notes) = (hub.broker.nodes(), hub.broker.notes());
+    let ada = UserId::new("ada").expect("a name");
+    nodes.attach(&ada);
+    until("the user is found", async || nodes.of(&ada).await == Ok(vec![nodes.id()])).await;
+    until("the node hears", async || nodes.tell(nodes.id(), Bytes::new()).await == Ok(true)).await;
+    notes.keep("k", Bytes::new(), Duration::from_secs(30)).await.expect("kept");
+    notes.take("k").await.expect("taken");
+    let until = Timestamp::from_millis(SystemClock::start().wall().millis() + 60_000);
+    let revocation = Revocation { subject: Subject::User(ada), issued_before: None, until };
+    notes.revoke(revocation).await.expect("revoked");
+    notes.revocations(None).await.expect("a page");
     let denied: Vec<redis::Value> = server.run(&["ACL", "LOG"]).await;
     assert_eq!(denied, [], "nothing else was tried");
 }
