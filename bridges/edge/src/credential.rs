@@ -4,7 +4,7 @@
 //! frame with a token is the WebSocket bridge's own affair.
 
 use crate::cookie;
-use crate::origin::RequestOrigin;
+use crate::origin::{self, RequestOrigin};
 use crate::subprotocol::Subprotocols;
 use fanline_core::{Reason, Refusal};
 use http::header::AUTHORIZATION;
@@ -77,6 +77,7 @@ impl CredentialSources<'_> {
     /// # Errors
     /// [`Reason::InvalidArgument`] for two tokens that differ: which of them counts must not depend on who reads them.
     /// [`Reason::Unauthenticated`] for one that cannot be a token, or another scheme than `Bearer`.
+    /// [`Reason::OriginDenied`] when a foreign page brings nothing but the cookie.
     pub fn find(&self) -> Result<Option<Credential>, Refusal> {
         let mut found: Option<Credential> = None;
         for (place, token) in self.all()? {
@@ -90,7 +91,14 @@ impl CredentialSources<'_> {
                 }
             }
         }
+        if found.is_none() && self.origin == RequestOrigin::Foreign && self.brings_cookie() {
+            return Err(origin::denied());
+        }
         Ok(found)
+    }
+
+    fn brings_cookie(&self) -> bool {
+        cookie::values(self.headers, COOKIE).next().is_some()
     }
 
     /// Every token that counts, in the order of the contract.
@@ -205,6 +213,12 @@ mod tests {
     fn a_cookie_counts_only_for_a_page_on_the_list() {
         let cookie = [(COOKIE, b"fanline_token=a.b.c".as_slice())];
         assert_eq!(find_in(&cookie, "", RequestOrigin::Unnamed, true), Ok(None));
+        let foreign = find_in(&cookie, "", RequestOrigin::Foreign, true);
+        assert_eq!(foreign, Err(Reason::OriginDenied), "its own server could not send it");
+        let bearer = (AUTHORIZATION, b"Bearer a.b.d".as_slice());
+        let brought = find_in(&[bearer, cookie[0].clone()], "", RequestOrigin::Foreign, true);
+        let expected = ("a.b.d".to_owned(), CredentialPlace::Authorization);
+        assert_eq!(brought, Ok(Some(expected)), "the cookie that came along does not count");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::admission::{Admission, Admitted};
 use crate::credential::CredentialSources;
 use crate::drain::Drain;
 use crate::metrics::EdgeMetrics;
-use crate::origin::OriginPolicy;
+use crate::origin::{OriginPolicy, RequestOrigin};
 use crate::rate::RateLimit;
 use crate::subprotocol::Subprotocols;
 use crate::token::{Identity, TokenVerifier};
@@ -61,7 +61,7 @@ impl Edge {
         Edge(Arc::new(parts))
     }
 
-    /// Lets a request in, or not: cheap questions first, the signature of its token last. Refusals are counted.
+    /// Lets an upgrade in, or not: cheap questions first, the signature of its token last. Refusals are counted.
     ///
     /// # Errors
     /// Draining, a foreign origin, too many connections, two tokens, or a token that does not verify.
@@ -71,8 +71,22 @@ impl Edge {
         request: &request::Parts,
         subprotocols: &Subprotocols<'_>,
     ) -> Result<Entrance, Refusal> {
-        self.try_enter(peer, request, subprotocols)
-            .inspect_err(|refusal| self.metrics.refused(refusal.reason()))
+        let entrance = self
+            .origins
+            .check(&request.headers)
+            .and_then(|origin| self.try_enter(peer, request, subprotocols, origin));
+        entrance.inspect_err(|refusal| self.metrics.refused(refusal.reason()))
+    }
+
+    /// Lets a plain HTTP request in, or not. A foreign page is served what its own token grants, because the browser
+    /// keeps the answer from it ([`cors`](crate::cors)); a cookie does not count for it.
+    ///
+    /// # Errors
+    /// As [`enter`](Self::enter), a foreign origin only with a cookie.
+    pub fn enter_http(&self, peer: IpAddr, request: &request::Parts) -> Result<Entrance, Refusal> {
+        let origin = self.origins.origin(&request.headers);
+        let entrance = self.try_enter(peer, request, &Subprotocols::default(), origin);
+        entrance.inspect_err(|refusal| self.metrics.refused(refusal.reason()))
     }
 
     fn try_enter(
@@ -80,12 +94,12 @@ impl Edge {
         peer: IpAddr,
         request: &request::Parts,
         subprotocols: &Subprotocols<'_>,
+        origin: RequestOrigin,
     ) -> Result<Entrance, Refusal> {
         if self.drain.has_begun() {
             let refusal = Refusal::new(Reason::Draining, "this node is shutting down; reconnect");
             return Err(refusal.with_retry_after(Duration::from_secs(1)));
         }
-        let origin = self.origins.check(&request.headers)?;
         let address: ClientAddress = self.proxies.client(peer, &request.headers);
         let mut admitted = self.admission.admit(address)?;
         let sources = CredentialSources {

@@ -27,7 +27,11 @@ pub mod rate;
 // connection.
 pub mod answer;
 pub mod http_error;
+pub mod query;
 pub mod request;
+
+// What web pages are told about reading the answer.
+pub mod cors;
 
 // How it becomes one, and what that may ask for.
 pub mod client;
@@ -42,6 +46,7 @@ pub use drain::Drain;
 pub use edge::{Edge, EdgeParts};
 pub use metrics::EdgeMetrics;
 pub use origin::{OriginPolicy, RequestOrigin};
+pub use query::Query;
 pub use rate::{OperationBudget, RateLimit, Verdict};
 pub use subprotocol::Subprotocols;
 pub use token::{Identity, TokenRules, TokenVerifier};

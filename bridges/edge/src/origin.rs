@@ -8,20 +8,23 @@ use http::HeaderMap;
 use http::header::ORIGIN;
 use std::collections::HashSet;
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
-/// The origins that may use the hub.
+/// The origins that may use the hub. Clones share the list.
 #[derive(Clone, Debug, Default)]
 pub struct OriginPolicy {
-    allowed: HashSet<Origin>,
+    allowed: Arc<HashSet<Origin>>,
 }
 
-/// Where a request that was let through comes from.
+/// Where a request comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RequestOrigin {
     /// It names no origin: no web page sent it, or one that reads its own server.
     Unnamed,
     /// A page of an origin on the list.
     Allowed,
+    /// Any other page, also one that hides its origin (`null`), and whoever names several.
+    Foreign,
 }
 
 /// An entry of the list that is not an origin.
@@ -47,23 +50,36 @@ impl OriginPolicy {
             Origin::parse(entry).ok_or_else(|| OriginPolicyError { index, entry: entry.to_owned() })
         };
         let allowed = allowed.into_iter().enumerate().map(parse).collect::<Result<_, _>>()?;
-        Ok(OriginPolicy { allowed })
+        Ok(OriginPolicy { allowed: Arc::new(allowed) })
     }
 
-    /// Where the request comes from, if it may.
-    ///
-    /// # Errors
-    /// [`Reason::OriginDenied`] for an origin that is not on the list, for `null` (a page that hides its own), and for
-    /// several.
-    pub fn check(&self, headers: &HeaderMap) -> Result<RequestOrigin, Refusal> {
+    /// Where the request comes from.
+    #[must_use]
+    pub fn origin(&self, headers: &HeaderMap) -> RequestOrigin {
         let mut origins = headers.get_all(ORIGIN).iter();
-        let Some(first) = origins.next() else { return Ok(RequestOrigin::Unnamed) };
+        let Some(first) = origins.next() else { return RequestOrigin::Unnamed };
         let origin = first.to_str().ok().and_then(Origin::parse);
         if origins.next().is_none() && origin.is_some_and(|origin| self.allowed.contains(&origin)) {
-            return Ok(RequestOrigin::Allowed);
+            return RequestOrigin::Allowed;
         }
-        Err(Refusal::new(Reason::OriginDenied, "the page's origin is not in allowed_origins"))
+        RequestOrigin::Foreign
     }
+
+    /// Where the request comes from, if it may come at all: for what a browser does not guard by itself.
+    ///
+    /// # Errors
+    /// [`Reason::OriginDenied`] for a foreign page.
+    pub fn check(&self, headers: &HeaderMap) -> Result<RequestOrigin, Refusal> {
+        match self.origin(headers) {
+            RequestOrigin::Foreign => Err(denied()),
+            origin @ (RequestOrigin::Allowed | RequestOrigin::Unnamed) => Ok(origin),
+        }
+    }
+}
+
+/// The refusal of a foreign page.
+pub(crate) fn denied() -> Refusal {
+    Refusal::new(Reason::OriginDenied, "the page's origin is not in allowed_origins")
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]

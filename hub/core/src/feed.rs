@@ -5,6 +5,7 @@
 //! memory. A cursor that fell off its log reads a page of history instead, through the same
 //! [`step_over`](crate::catchup::step_over) as everybody.
 
+mod several;
 mod subscription;
 
 pub use crate::inbox::Express;
@@ -25,6 +26,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use subscription::{Next, Subscription};
+
+pub use several::open_all;
 
 /// Where a feed puts what it reads.
 pub trait Outlet {
@@ -108,12 +111,12 @@ impl Feed {
 
     /// Takes an opened channel in, which must not be [in it](Self::contains) yet; its events follow.
     pub fn insert(&mut self, opened: Opened) -> Joined {
-        let Resumption { position, recovery } = opened.resumption;
+        let joined = opened.joined();
         let entry = self.subscriptions.vacant_entry();
         let slot =
             u32::try_from(entry.key()).expect("channels per connection are limited to far less");
         entry.insert(Subscription::begin(opened, &self.inbox, slot));
-        Joined { position, recovery }
+        joined
     }
 
     /// Ends a subscription. Says whether there was one.
@@ -143,6 +146,13 @@ impl Feed {
     /// The channels.
     pub fn channels(&self) -> impl Iterator<Item = &ChannelName> {
         self.subscriptions.iter().map(|(_, subscription)| subscription.channel())
+    }
+
+    /// Each channel with the position up to which it was delivered.
+    pub fn positions(&self) -> impl Iterator<Item = (&ChannelName, Position)> {
+        self.subscriptions
+            .iter()
+            .map(|(_, subscription)| (subscription.channel(), subscription.cursor()))
     }
 
     /// The number of subscriptions.
@@ -257,6 +267,13 @@ impl Opened {
     #[must_use]
     pub fn channel(&self) -> &ChannelName {
         &self.lease.log().channel
+    }
+
+    /// Where its stream starts.
+    #[must_use]
+    pub fn joined(&self) -> Joined {
+        let Resumption { position, recovery } = self.resumption;
+        Joined { position, recovery }
     }
 }
 

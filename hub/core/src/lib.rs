@@ -7,6 +7,7 @@
 // What everything else is made of.
 pub mod channel;
 pub mod clock;
+pub mod cursor;
 pub mod event;
 pub mod ids;
 pub mod limits;
@@ -49,6 +50,7 @@ pub mod conformance;
 pub mod testing;
 
 pub use channel::ChannelName;
+pub use cursor::{Cursor, Since};
 pub use event::Event;
 pub use feed::Feed;
 pub use hub::Hub;

@@ -38,6 +38,8 @@ pub const NOTE_BYTES: usize = 64 * KIB;
 pub const REVOCATIONS_PAGE: usize = 1000;
 /// Revocations that are kept at one time; more are refused. Each costs some 300 bytes in the broker and in each node.
 pub const REVOCATIONS: usize = 100_000;
+/// Most channels of one cursor: at some 50 bytes each it still fits a request head.
+pub const CURSOR_CHANNELS: usize = 128;
 
 /// What an operator may change, with the defaults of the contract.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -57,6 +59,8 @@ pub struct Limits {
 
     /// Channels that one connection may be in. Default: 128.
     pub channels_per_connection: usize,
+    /// Channels of one SSE stream or poll. Default: 32; at most [`CURSOR_CHANNELS`].
+    pub channels_per_request: usize,
     /// Connections of one user on this node. Default: 32.
     pub connections_per_user: usize,
     /// Connections from one address (IPv6: one /64) on this node. Default: 256.
@@ -84,6 +88,10 @@ pub struct Limits {
     pub ping_interval: Duration,
     /// Time for the Pong. Default: 10 s.
     pub pong_timeout: Duration,
+    /// Silence on an SSE stream before a heartbeat, ± 20 %. Default: 20 s.
+    pub heartbeat_interval: Duration,
+    /// Longest life of an SSE stream; it ends at a random 80 to 100 % of this. Default: 30 min.
+    pub stream_max_age: Duration,
     /// Bytes handed to one socket and not yet taken by it. Default: 256 KiB.
     pub writer_bytes: usize,
     /// Time that a socket may take nothing while it has something to take. Default: 10 s.
@@ -114,6 +122,7 @@ impl Default for Limits {
             event_header_bytes: 4 * KIB,
 
             channels_per_connection: 128,
+            channels_per_request: 32,
             connections_per_user: 32,
             connections_per_ip: 256,
             connections: 200_000,
@@ -128,6 +137,8 @@ impl Default for Limits {
             header_bytes: 16 * KIB,
             ping_interval: Duration::from_secs(25),
             pong_timeout: Duration::from_secs(10),
+            heartbeat_interval: Duration::from_secs(20),
+            stream_max_age: Duration::from_secs(30 * 60),
             writer_bytes: 256 * KIB,
             write_timeout: Duration::from_secs(10),
             http2_streams: 256,

@@ -1,6 +1,7 @@
 //! `[limits]`: what may be changed of [`Limits`], key for key.
 
 use fanline_core::Limits;
+use fanline_core::limits::CURSOR_CHANNELS;
 
 use super::checker::Checker;
 use super::path::Path;
@@ -25,6 +26,8 @@ section! {
 
         /// Channels that one connection may be in.
         channels_per_connection: usize = Limits::default().channels_per_connection;
+        /// Channels of one SSE stream or poll. Not more than 128.
+        channels_per_request: usize = Limits::default().channels_per_request;
         /// Connections of one user on this node.
         connections_per_user: usize = Limits::default().connections_per_user;
         /// Connections from one address (IPv6: one /64) on this node.
@@ -52,6 +55,10 @@ section! {
         ping_interval: DurationText = DurationText(Limits::default().ping_interval);
         /// Time for the Pong.
         pong_timeout: DurationText = DurationText(Limits::default().pong_timeout);
+        /// Silence on an SSE stream before a heartbeat, give or take a fifth.
+        heartbeat_interval: DurationText = DurationText(Limits::default().heartbeat_interval);
+        /// Longest life of an SSE stream; it ends at a random 80 to 100 % of this.
+        stream_max_age: DurationText = DurationText(Limits::default().stream_max_age);
         /// Bytes handed to one socket and not yet taken by it.
         writer_bytes: SizeText = SizeText(Limits::default().writer_bytes);
         /// Time that a socket may take nothing while it has something to take.
@@ -90,6 +97,11 @@ impl LimitsConfig {
             &path.key("header_bytes"),
             "must be at least \"8KiB\"",
         );
+        checker.require(
+            limits.channels_per_request <= CURSOR_CHANNELS,
+            &path.key("channels_per_request"),
+            "must be at most 128, which is what a cursor can name",
+        );
         if limits.frame_bytes <= limits.client_event_bytes {
             checker.warn(
                 &path.key("frame_bytes"),
@@ -112,6 +124,7 @@ impl LimitsConfig {
             event_headers,
             event_header_bytes: SizeText(event_header_bytes),
             channels_per_connection,
+            channels_per_request,
             connections_per_user,
             connections_per_ip,
             connections,
@@ -125,6 +138,8 @@ impl LimitsConfig {
             header_bytes: SizeText(header_bytes),
             ping_interval: DurationText(ping_interval),
             pong_timeout: DurationText(pong_timeout),
+            heartbeat_interval: DurationText(heartbeat_interval),
+            stream_max_age: DurationText(stream_max_age),
             writer_bytes: SizeText(writer_bytes),
             write_timeout: DurationText(write_timeout),
             http2_streams,
@@ -142,6 +157,7 @@ impl LimitsConfig {
             event_headers,
             event_header_bytes,
             channels_per_connection,
+            channels_per_request,
             connections_per_user,
             connections_per_ip,
             connections,
@@ -155,6 +171,8 @@ impl LimitsConfig {
             header_bytes,
             ping_interval,
             pong_timeout,
+            heartbeat_interval,
+            stream_max_age,
             writer_bytes,
             write_timeout,
             http2_streams,
@@ -166,12 +184,14 @@ impl LimitsConfig {
         }
     }
 
-    fn durations(&self) -> [(&'static str, DurationText); 7] {
+    fn durations(&self) -> [(&'static str, DurationText); 9] {
         [
             ("auth_timeout", self.auth_timeout),
             ("header_timeout", self.header_timeout),
             ("ping_interval", self.ping_interval),
             ("pong_timeout", self.pong_timeout),
+            ("heartbeat_interval", self.heartbeat_interval),
+            ("stream_max_age", self.stream_max_age),
             ("write_timeout", self.write_timeout),
             ("idempotency_window", self.idempotency_window),
             ("publish_timeout", self.publish_timeout),
@@ -179,13 +199,14 @@ impl LimitsConfig {
     }
 
     /// Those without which nothing works at all. Of headers, 0 is a sensible limit.
-    fn numbers(&self) -> [(&'static str, usize); 18] {
+    fn numbers(&self) -> [(&'static str, usize); 19] {
         [
             ("client_event_bytes", self.client_event_bytes.0),
             ("grpc_event_bytes", self.grpc_event_bytes.0),
             ("frame_bytes", self.frame_bytes.0),
             ("body_bytes", self.body_bytes.0),
             ("channels_per_connection", self.channels_per_connection),
+            ("channels_per_request", self.channels_per_request),
             ("connections_per_user", self.connections_per_user),
             ("connections_per_ip", self.connections_per_ip),
             ("connections", self.connections),

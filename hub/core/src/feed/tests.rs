@@ -280,7 +280,7 @@ fn draft(name: &str) -> Draft {
 }
 
 /// Publishes, and lets the hub take in what it is told.
-async fn publish(hub: &TestHub, name: &str, events: usize) {
+pub(super) async fn publish(hub: &TestHub, name: &str, events: usize) {
     publish_in_one_go(hub, name, events);
     settle().await;
 }

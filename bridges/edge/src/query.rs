@@ -1,0 +1,95 @@
+//! The query of a request, as every HTTP bridge reads it.
+
+use fanline_core::{ChannelName, Limits, Reason, Refusal};
+use http::Uri;
+use std::borrow::Cow;
+
+/// The parameters of a query, not yet unescaped.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a>(&'a str);
+
+impl<'a> Query<'a> {
+    /// The query of a request's target; without one it is empty.
+    #[must_use]
+    pub fn of(uri: &'a Uri) -> Self {
+        Query(uri.query().unwrap_or_default())
+    }
+
+    /// The value of a parameter. An empty one counts as absent.
+    ///
+    /// # Errors
+    /// An [`INVALID_ARGUMENT`](Reason::InvalidArgument) of it when it stands there twice: which one counts must not
+    /// depend on who reads it.
+    pub fn one(self, name: &'static str) -> Result<Option<Cow<'a, str>>, Refusal> {
+        let mut values = self.all(name);
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(Refusal::invalid(name, "the parameter stands in the query twice"));
+        }
+        Ok(first.filter(|value| !value.is_empty()))
+    }
+
+    /// The channels that it names as `channel=a&channel=b`, each once.
+    ///
+    /// # Errors
+    /// None at all, a name that is none, or more than `channels_per_request`.
+    pub fn channels(self, limits: &Limits) -> Result<Vec<ChannelName>, Refusal> {
+        let max = limits.channels_per_request;
+        let mut channels: Vec<ChannelName> = Vec::new();
+        for name in self.all("channel") {
+            let channel = name.parse()?;
+            if channels.contains(&channel) {
+                continue;
+            }
+            if channels.len() == max {
+                let message = format!("a request names at most {max} channels");
+                return Err(Refusal::new(Reason::LimitExceeded, message).with_field("channel"));
+            }
+            channels.push(channel);
+        }
+        match channels.is_empty() {
+            false => Ok(channels),
+            true => Err(Refusal::invalid("channel", "name at least one, as `?channel=…`")),
+        }
+    }
+
+    fn all(self, name: &'static str) -> impl Iterator<Item = Cow<'a, str>> {
+        let pairs = form_urlencoded::parse(self.0.as_bytes());
+        pairs.filter(move |(found, _)| found == name).map(|(_, value)| value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(query: &str) -> Uri {
+        format!("/v1/sse?{query}").parse().unwrap()
+    }
+
+    fn channels(query: &str) -> Result<Vec<String>, Reason> {
+        let limits = Limits { channels_per_request: 2, ..Limits::default() };
+        let uri = uri(query);
+        let channels = Query::of(&uri).channels(&limits).map_err(|refusal| refusal.reason())?;
+        Ok(channels.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn channels_are_read_in_order_and_each_once() {
+        assert_eq!(channels("channel=b&x=1&channel=a%3Ab&channel=b").unwrap(), ["b", "a:b"]);
+        assert_eq!(channels(""), Err(Reason::InvalidArgument));
+        assert_eq!(channels("channel="), Err(Reason::InvalidChannel));
+        assert_eq!(channels("channel=%FF"), Err(Reason::InvalidChannel));
+        assert_eq!(channels("channel=a&channel=b&channel=c"), Err(Reason::LimitExceeded));
+    }
+
+    #[test]
+    fn a_parameter_stands_there_once() {
+        let uri = uri("since=e-1&wait=&twice=1&twice=1");
+        let query = Query::of(&uri);
+        assert_eq!(query.one("since").unwrap().as_deref(), Some("e-1"));
+        assert_eq!(query.one("wait").unwrap(), None);
+        assert_eq!(query.one("absent").unwrap(), None);
+        assert_eq!(query.one("twice").unwrap_err().field(), Some("twice"));
+    }
+}
