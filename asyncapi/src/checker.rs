@@ -1,6 +1,6 @@
 //! Checks values against the schemas of a catalog. The one place that knows the `jsonschema` crate.
 
-use crate::catalog::{Schema, View, reference};
+use crate::catalog::{Catalog, Schema, View, reference};
 use fanline_core::refusal::Violation;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
@@ -33,15 +33,39 @@ impl Checker {
         jsonschema::draft7::options()
             .with_pattern_options(PatternOptions::regex())
             .should_validate_formats(true)
+            // A format that nobody checks would only look like a rule.
+            .should_ignore_unknown_formats(false)
+            .with_format("uuid", is_uuid)
+            .with_format("int64", |text: &str| text.parse::<i64>().is_ok())
+            .with_format("uint64", |text: &str| text.parse::<u64>().is_ok())
             .build(&document)
             .map(Checker)
             .map_err(|error| SchemaFault::new(name, &error))
+    }
+
+    /// Compiles a schema of a catalog that was loaded, and so compiled once before.
+    pub(crate) fn of(catalog: &Catalog, name: &str, view: View) -> Self {
+        Checker::new(&catalog.schemas, name, view).expect("loading has compiled it")
+    }
+
+    /// Whether there is nothing to say about `value`.
+    pub(crate) fn is_valid(&self, value: &Value) -> bool {
+        self.0.is_valid(value)
     }
 
     /// What is wrong with `value`; empty when nothing is.
     pub(crate) fn violations(&self, value: &Value) -> Vec<Violation> {
         self.0.iter_errors(value).flat_map(|error| explain(&error)).take(VIOLATIONS_MAX).collect()
     }
+}
+
+/// RFC 9562 in its usual form; draft-07 does not know it by itself.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// Why a schema cannot be used.

@@ -4,6 +4,7 @@
 //! double cannot hold, and nesting that would exhaust somebody's stack. A fault names the place by JSON pointer.
 
 use crate::limits::JSON_DEPTH;
+use fanline_core::refusal::Violation;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt::{self, Write};
@@ -19,6 +20,19 @@ pub(crate) struct JsonFault {
     pub(crate) message: String,
     /// Where it stands, from 1.
     pub(crate) line: usize,
+}
+
+impl JsonFault {
+    /// The same in the words of a schema's violations.
+    pub(crate) fn into_violation(self) -> Violation {
+        let rule = match self.rule {
+            JsonRule::Syntax => "json",
+            JsonRule::Utf8 => "utf8",
+            JsonRule::UniqueNames => "uniqueNames",
+            JsonRule::Depth => "depth",
+        };
+        Violation { pointer: self.pointer, rule: rule.into(), message: self.message }
+    }
 }
 
 /// The rules of JSON itself, before any schema.

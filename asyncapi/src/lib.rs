@@ -7,8 +7,10 @@
 pub mod catalog;
 mod checker;
 mod demo;
+mod enforcement;
 mod json;
 pub mod limits;
+mod live;
 
 // What is made of it.
 pub mod document;
@@ -16,3 +18,5 @@ pub mod site;
 
 pub use catalog::Catalog;
 pub use demo::demo;
+pub use enforcement::CatalogValidator;
+pub use live::LiveCatalog;

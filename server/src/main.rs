@@ -15,6 +15,7 @@ mod new_key;
 mod node;
 mod ops;
 mod problem;
+mod reload;
 mod telemetry;
 
 use std::num::NonZeroUsize;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
+use fanline_asyncapi::LiveCatalog;
 use fanline_core::Hub;
 use fanline_core::broker::notices;
 use fanline_core::clock::{Clock, SystemClock};
@@ -22,10 +23,11 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{PublicSettings, Settings};
+use crate::config::{ConfigOrigin, PublicSettings, Settings};
 use crate::lifecycle::{Ended, Shutdown, Signals};
 use crate::listener::{Listener, ListenerMetrics, ListenerOptions};
 use crate::ops::{self, Readiness};
+use crate::reload::{Occasions, Reload, ReloadMetrics};
 use crate::{console, problem, telemetry};
 
 /// Between two sweeps of what the admission remembers of addresses.
@@ -53,6 +55,8 @@ pub(crate) struct Addresses {
 pub(crate) struct Extras {
     /// The token that the console page starts with. None: there is no console page.
     pub(crate) console_token: Option<String>,
+    /// Whether a change of the catalog's files is noticed without a signal.
+    pub(crate) watch_catalog: bool,
 }
 
 impl Node {
@@ -60,7 +64,7 @@ impl Node {
     ///
     /// # Errors
     /// An address cannot be bound, or the operating system has no randomness.
-    pub(crate) fn start(settings: Settings, extras: Extras) -> Result<Self> {
+    pub(crate) fn start(settings: Settings, origin: ConfigOrigin, extras: Extras) -> Result<Self> {
         let Settings {
             public,
             grpc,
@@ -68,6 +72,7 @@ impl Node {
             tokens,
             api_keys,
             namespaces,
+            catalog,
             limits,
             drain,
             telemetry: _,
@@ -118,6 +123,16 @@ impl Node {
             metrics: HubMetrics::register(&mut registry),
         };
         let hub = Hub::start(parts, &lasting, shutdown.stop.clone());
+        let tokens = TokenVerifier::new(tokens, Arc::clone(&clock)).context("[tokens]")?;
+        let reload = Reload {
+            origin,
+            hub: hub.clone(),
+            api_keys: api_keys.clone(),
+            tokens: tokens.clone(),
+            catalog: LiveCatalog::default(),
+            metrics: ReloadMetrics::register(&mut registry),
+        };
+        reload.put_in_force(catalog);
 
         let grpc_front = fanline_grpc::router(GrpcParts {
             hub: hub.clone(),
@@ -126,7 +141,7 @@ impl Node {
             stop: shutdown.drain.clone(),
         });
         let edge = Edge::new(EdgeParts {
-            tokens: TokenVerifier::new(tokens, Arc::clone(&clock)).context("[tokens]")?,
+            tokens,
             origins: origins(&public, addresses.public, &extras)?,
             proxies: public.trusted_proxies,
             query_token: public.query_token,
@@ -142,6 +157,8 @@ impl Node {
             hub,
         });
         lasting.spawn(sweep(edge.clone(), shutdown.stop.clone()));
+        let occasions = Occasions::take(extras.watch_catalog).context("SIGHUP cannot be taken")?;
+        lasting.spawn(reload.run(occasions, shutdown.clone()));
 
         let readiness = Readiness::default().with("drain", {
             let drain = shutdown.drain.clone();

@@ -12,8 +12,13 @@ pub struct Dev(Process);
 impl Dev {
     /// Starts it.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts it with variables in its environment.
+    pub fn start_with(environment: &[(&str, &str)]) -> Self {
         let mut command = fanline();
-        command.arg("dev");
+        command.arg("dev").envs(environment.iter().copied());
         for listener in ["PUBLIC", "GRPC", "OPS"] {
             command.env(format!("FANLINE_{listener}__LISTEN"), "127.0.0.1:0");
         }

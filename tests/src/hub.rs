@@ -27,7 +27,7 @@ pub struct Hub {
     /// Where it listens.
     pub addresses: Addresses,
     /// Holds the configuration file.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// The bound addresses of a hub.
@@ -44,7 +44,7 @@ pub struct Addresses {
 impl Hub {
     /// A hub with the base configuration, to be changed.
     pub fn builder() -> HubBuilder {
-        HubBuilder { config: config::base(), environment: Vec::new() }
+        HubBuilder { config: config::base(), environment: Vec::new(), files: Vec::new() }
     }
 
     /// A hub with the base configuration.
@@ -82,6 +82,16 @@ impl Hub {
         self.rpc().await.publish(publication).await
     }
 
+    /// The folder of its configuration file, `fanline.toml`, where relative paths start.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file beside its configuration, or the configuration itself. It is read at the next reload.
+    pub fn write(&self, path: &str, text: &str) {
+        write(self.folder(), path, text);
+    }
+
     /// Reads `/metrics`.
     pub async fn metrics(&self) -> Metrics {
         Metrics::scrape(self.addresses.ops).await
@@ -93,6 +103,7 @@ impl Hub {
 pub struct HubBuilder {
     config: toml::Table,
     environment: Vec<(String, String)>,
+    files: Vec<(String, String)>,
 }
 
 impl HubBuilder {
@@ -124,6 +135,13 @@ impl HubBuilder {
         self
     }
 
+    /// Puts a file beside the configuration, where relative paths start.
+    #[must_use]
+    pub fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.push((path.to_owned(), text.to_owned()));
+        self
+    }
+
     /// Lifts the limits that a thousand clients from one address would meet.
     #[must_use]
     pub fn for_a_crowd(self) -> Self {
@@ -152,7 +170,7 @@ impl HubBuilder {
         };
         let addresses =
             Addresses { public: address("public"), grpc: address("grpc"), ops: address("ops") };
-        Hub { process, addresses, _folder: folder }
+        Hub { process, addresses, folder }
     }
 
     /// Starts the hub, which is to refuse its configuration, and returns what it says.
@@ -167,11 +185,24 @@ impl HubBuilder {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let path = folder.path().join("fanline.toml");
         std::fs::write(&path, self.text()).expect("the folder is ours");
+        for (path, text) in &self.files {
+            write(folder.path(), path, text);
+        }
         let mut command = fanline();
         command.arg("serve").arg("--config").arg(&path);
         command.envs(self.environment);
         (Process::spawn("fanline serve", command), folder)
     }
+}
+
+fn write(folder: &Path, path: &str, text: &str) {
+    let path = folder.join(path);
+    let parent = path.parent().expect("a file is in a folder");
+    std::fs::create_dir_all(parent).expect("the folder is ours");
+    // Moved into place whole, as whoever watches the folder may read at any moment.
+    let fresh = path.with_extension("part");
+    std::fs::write(&fresh, text).expect("the folder is ours");
+    std::fs::rename(&fresh, &path).expect("the folder is ours");
 }
 
 /// The `fanline` binary, with nothing of the test's own environment that it would take for configuration.

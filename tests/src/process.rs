@@ -37,6 +37,14 @@ impl Process {
         Self { name: name.to_owned(), child, stdout, stderr, readers }
     }
 
+    /// Runs a line as it was printed, in the folder where it was printed.
+    pub fn pasted(line: &str) -> Self {
+        let mut command = Command::new("sh");
+        // `exec`: the process that is killed at the end is the client itself, not a shell around it.
+        command.arg("-c").arg(format!("exec {line}"));
+        Self::spawn(line, command)
+    }
+
     /// The process id, while it runs.
     pub fn id(&self) -> u32 {
         self.child.id().unwrap_or_else(|| panic!("{} has ended\n{}", self.name, self.output()))
@@ -61,10 +69,15 @@ impl Process {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal by its short name, such as `HUP`.
+    pub fn signal(&self, name: &str) {
         // The shell's own `kill`, because a signal to another process takes `unsafe` or a dependency.
         let status = std::process::Command::new("sh")
             .arg("-c")
-            .arg(format!("kill -TERM {}", self.id()))
+            .arg(format!("kill -{name} {}", self.id()))
             .status()
             .expect("sh is there");
         assert!(status.success(), "{} takes no signal", self.name);

@@ -17,7 +17,7 @@ pub struct Catalog {
     /// In the order of `catalog.toml`.
     pub(super) channels: Vec<ChannelDefinition>,
     pub(super) events: BTreeMap<String, EventDefinition>,
-    pub(super) schemas: BTreeMap<String, Schema>,
+    pub(crate) schemas: BTreeMap<String, Schema>,
     pub(super) enforcement: EnforcementDefaults,
     pub(super) compatibility: Compatibility,
     pub(super) revision: Revision,

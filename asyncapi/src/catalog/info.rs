@@ -23,16 +23,19 @@ fn first_version() -> String {
     "0.1.0".to_owned()
 }
 
-/// What happens to an event that breaks its schema, where neither its namespace nor its type says otherwise.
+/// What happens to an event that breaks the rules, where neither its namespace nor its type says otherwise, in
+/// namespaces that hold a channel of the catalog.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct EnforcementDefaults {
-    /// In namespaces that hold a channel of the catalog.
+    /// To one whose type is in the catalog. Default: strict.
     pub default: Enforcement,
+    /// To one whose type is not. Default: the same.
+    pub unknown: Enforcement,
 }
 
 impl Default for EnforcementDefaults {
     fn default() -> Self {
-        EnforcementDefaults { default: Enforcement::Strict }
+        EnforcementDefaults { default: Enforcement::Strict, unknown: Enforcement::Strict }
     }
 }
 

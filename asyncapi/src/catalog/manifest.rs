@@ -64,7 +64,7 @@ impl Manifest {
         Some(Manifest {
             info: document.info,
             channels,
-            enforcement: EnforcementDefaults { default: document.enforcement.default.into() },
+            enforcement: document.enforcement.into(),
             compatibility: document.compatibility.mode,
         })
     }
@@ -128,15 +128,17 @@ struct ParameterTable {
     examples: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct EnforcementTable {
-    default: EnforcementWord,
+    default: Option<EnforcementWord>,
+    unknown: Option<EnforcementWord>,
 }
 
-impl Default for EnforcementTable {
-    fn default() -> Self {
-        EnforcementTable { default: EnforcementWord::Strict }
+impl From<EnforcementTable> for EnforcementDefaults {
+    fn from(table: EnforcementTable) -> Self {
+        let default = table.default.map_or(EnforcementDefaults::default().default, Into::into);
+        EnforcementDefaults { default, unknown: table.unknown.map_or(default, Into::into) }
     }
 }
 

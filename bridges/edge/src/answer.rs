@@ -9,6 +9,7 @@ use fanline_core::catchup::Recovery;
 use fanline_core::event::Event;
 use fanline_core::history::History;
 use fanline_core::ids::EventId;
+use fanline_core::refusal::Violation;
 use fanline_core::{ChannelName, Position};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -45,6 +46,34 @@ pub struct HistoryAnswer<'a> {
     recovery: RecoveryView,
     #[serde(skip_serializing_if = "Option::is_none")]
     more: Option<bool>,
+}
+
+/// What exactly is wrong with an event's data: each value by JSON pointer, with the rule and a sentence.
+#[derive(Clone, Copy, Debug)]
+pub struct ViolationsView<'a>(pub &'a [Violation]);
+
+impl ViolationsView<'_> {
+    /// Whether there is nothing to say, and so nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for ViolationsView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct One<'a> {
+            pointer: &'a str,
+            rule: &'a str,
+            message: &'a str,
+        }
+        serializer.collect_seq(self.0.iter().map(|violation| One {
+            pointer: &violation.pointer,
+            rule: &violation.rule,
+            message: &violation.message,
+        }))
+    }
 }
 
 impl<'a> PublishAnswer<'a> {

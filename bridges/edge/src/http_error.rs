@@ -2,6 +2,7 @@
 //!
 //! For what never became a connection; a connection is refused in the words of its own protocol.
 
+use crate::answer::ViolationsView;
 use bytes::Bytes;
 use fanline_core::{Reason, Refusal};
 use http::header::{
@@ -33,9 +34,12 @@ pub fn http_status(reason: Reason) -> StatusCode {
         Reason::InvalidArgument | Reason::InvalidChannel | Reason::UnknownOperation => {
             StatusCode::BAD_REQUEST
         }
+        Reason::SchemaViolation => StatusCode::UNPROCESSABLE_ENTITY,
         Reason::Unauthenticated | Reason::TokenExpired => StatusCode::UNAUTHORIZED,
         Reason::PermissionDenied | Reason::OriginDenied => StatusCode::FORBIDDEN,
-        Reason::UnknownNamespace | Reason::NoHandler => StatusCode::NOT_FOUND,
+        Reason::UnknownNamespace | Reason::UnknownEventType | Reason::NoHandler => {
+            StatusCode::NOT_FOUND
+        }
         Reason::AlreadyJoined | Reason::NotJoined => StatusCode::CONFLICT,
         Reason::PositionLost => StatusCode::GONE,
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -55,6 +59,8 @@ struct Problem<'a> {
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
+    #[serde(skip_serializing_if = "ViolationsView::is_empty")]
+    violations: ViolationsView<'a>,
 }
 
 fn answer(refusal: &Refusal, challenge: HeaderValue) -> Response<Bytes> {
@@ -65,6 +71,7 @@ fn answer(refusal: &Refusal, challenge: HeaderValue) -> Response<Bytes> {
         detail: refusal.message(),
         reason: refusal.reason().as_str(),
         field: refusal.field(),
+        violations: ViolationsView(refusal.violations()),
     };
     let body =
         serde_json::to_vec(&problem).expect("a struct of numbers and strings is always JSON");

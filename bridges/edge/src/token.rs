@@ -27,7 +27,7 @@ use fanline_core::permission::Grants;
 use fanline_core::{ChannelName, Reason, Refusal};
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use self::key::{Algorithm, KeyMaterial, KeyUse, TokenKey, TokenKeyError};
@@ -99,27 +99,33 @@ pub struct Identity {
     pub expires_at: Timestamp,
 }
 
-/// Verifies the tokens of clients.
+/// Verifies the tokens of clients. Clones share the rules, so that they can be replaced while the hub runs.
+#[derive(Clone)]
 pub struct TokenVerifier {
+    rules: Arc<RwLock<Arc<ReadyRules>>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Rules whose keys can be used.
+pub struct ReadyRules {
     issuer: Option<String>,
     audience: Option<String>,
     leeway: Duration,
     max_lifetime: Duration,
     keys: Vec<VerificationKey>,
-    clock: Arc<dyn Clock>,
 }
 
-impl TokenVerifier {
+impl TokenRules {
     /// Checks the rules and makes the keys ready.
     ///
     /// # Errors
     /// The first rule or key that cannot be used.
-    pub fn new(rules: TokenRules, clock: Arc<dyn Clock>) -> Result<Self, TokenRulesError> {
-        if rules.leeway > TOKEN_LEEWAY {
-            return Err(TokenRulesError::Leeway(rules.leeway));
+    pub fn ready(self) -> Result<ReadyRules, TokenRulesError> {
+        if self.leeway > TOKEN_LEEWAY {
+            return Err(TokenRulesError::Leeway(self.leeway));
         }
-        let mut keys: Vec<VerificationKey> = Vec::with_capacity(rules.keys.len());
-        for (index, key) in rules.keys.iter().enumerate() {
+        let mut keys: Vec<VerificationKey> = Vec::with_capacity(self.keys.len());
+        for (index, key) in self.keys.iter().enumerate() {
             let ready = VerificationKey::prepare(key)
                 .map_err(|source| TokenRulesError::Key { index, source })?;
             match key.usage {
@@ -133,8 +139,23 @@ impl TokenVerifier {
                 return Err(TokenRulesError::TooManyKeys(key.algorithm));
             }
         }
-        let TokenRules { issuer, audience, leeway, max_lifetime, keys: _ } = rules;
-        Ok(TokenVerifier { issuer, audience, leeway, max_lifetime, keys, clock })
+        let TokenRules { issuer, audience, leeway, max_lifetime, keys: _ } = self;
+        Ok(ReadyRules { issuer, audience, leeway, max_lifetime, keys })
+    }
+}
+
+impl TokenVerifier {
+    /// Checks the rules and makes the keys ready.
+    ///
+    /// # Errors
+    /// The first rule or key that cannot be used.
+    pub fn new(rules: TokenRules, clock: Arc<dyn Clock>) -> Result<Self, TokenRulesError> {
+        Ok(TokenVerifier { rules: Arc::new(RwLock::new(Arc::new(rules.ready()?))), clock })
+    }
+
+    /// Lets these rules count from now on. Who was let in by others stays until its token expires.
+    pub fn replace(&self, rules: ReadyRules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 
     /// Who the token says the client is.
@@ -146,15 +167,18 @@ impl TokenVerifier {
         if token.len() > TOKEN_BYTES {
             return Err(unauthenticated(format!("the token has more than {TOKEN_BYTES} bytes")));
         }
+        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
         let token = SignedToken::split(token)?;
-        self.check_signature(&token)?;
+        rules.check_signature(&token)?;
         let claims = Claims::decode(&token.payload()?)?;
-        self.check_issuer(&claims)?;
-        self.check_audience(&claims)?;
-        let expires_at = self.check_times(&claims)?;
+        rules.check_issuer(&claims)?;
+        rules.check_audience(&claims)?;
+        let expires_at = rules.check_times(&claims, self.clock.wall())?;
         claims.into_identity(expires_at)
     }
+}
 
+impl ReadyRules {
     fn check_signature(&self, token: &SignedToken<'_>) -> Result<(), Refusal> {
         let header = token.header()?;
         let mut named = self.keys.iter().filter(|key| key.is_named_by(&header));
@@ -183,8 +207,7 @@ impl TokenVerifier {
     }
 
     /// Checks `nbf` and `exp`, and gives back the latter.
-    fn check_times(&self, claims: &Claims) -> Result<Timestamp, Refusal> {
-        let now = self.clock.wall();
+    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<Timestamp, Refusal> {
         let expires_at =
             claims.exp.ok_or_else(|| unauthenticated("the token has no end (`exp`)"))?.0;
         if now >= later(expires_at, self.leeway) {
@@ -204,13 +227,19 @@ impl TokenVerifier {
     }
 }
 
-impl fmt::Debug for TokenVerifier {
+impl fmt::Debug for ReadyRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenVerifier")
+        f.debug_struct("ReadyRules")
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
             .field("keys", &self.keys.len())
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenVerifier").field("rules", &self.rules).finish_non_exhaustive()
     }
 }
 

@@ -12,7 +12,7 @@ use fanline_core::ids::{ConnectionId, UserId};
 use fanline_core::{ChannelName, Reason, Refusal};
 use fanline_edge::answer::{
     HistoryAnswer, MemberView, PresenceAnswer, PublishAnswer, RecoveryView, Seconds, Shown,
-    close_with_events, write_json,
+    ViolationsView, close_with_events, write_json,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -86,6 +86,7 @@ pub(crate) fn error(id: Option<&RequestId>, refusal: &Refusal) -> Bytes {
         reason: refusal.reason().as_str(),
         message: refusal.message(),
         field: refusal.field(),
+        violations: ViolationsView(refusal.violations()),
         retry_after_ms: refusal.retry_after().map(millis),
     })
 }
@@ -187,6 +188,8 @@ enum Message<'a> {
         message: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         field: Option<&'static str>,
+        #[serde(skip_serializing_if = "ViolationsView::is_empty")]
+        violations: ViolationsView<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
     },

@@ -2,9 +2,11 @@
 //!
 //! A broker's own tests call [`run`] with a way to make a fresh [`Subject`], and, if several nodes can share it,
 //! [`run_on_two`]. Each promise is a function, named as the sentence it checks.
+//! The suite of event validators stands in [`validator`].
 
 mod nodes;
 mod notes;
+pub mod validator;
 
 use crate::broker::{
     Broker, ChannelsQuery, HistoryQuery, HistoryRange, Member, Notice, NoticeReceiver,

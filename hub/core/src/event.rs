@@ -4,6 +4,7 @@ use crate::channel::ChannelName;
 use crate::clock::Timestamp;
 use crate::ids::{ConnectionId, EventId, UserId};
 use crate::limits::{CONTENT_TYPE_BYTES, EVENT_TYPE_BYTES};
+use crate::refusal::Violation;
 use crate::{Position, Refusal};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -161,7 +162,9 @@ impl Payload {
             && let Err(error) = serde_json::from_slice::<&RawValue>(&data)
         {
             let message = format!("not valid JSON, which the content type says it is: {error}");
-            return Err(Refusal::invalid("data", message));
+            let violation =
+                Violation { pointer: String::new(), rule: "json".into(), message: message.clone() };
+            return Err(Refusal::invalid("data", message).with_violations(vec![violation]));
         }
         Ok(Payload { content_type, data })
     }

@@ -11,6 +11,7 @@ use crate::log_table::{Lease, LogTable};
 use crate::metrics::HubMetrics;
 use crate::namespace::{NamespaceOptions, Namespaces};
 use crate::random::Random;
+use crate::validator::{EventValidator, NoCatalog};
 use crate::{Offset, Refusal};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -56,6 +57,7 @@ pub struct HubParts {
 struct Inner {
     broker: Arc<dyn Broker>,
     namespaces: RwLock<Arc<Namespaces>>,
+    validator: RwLock<Arc<dyn EventValidator>>,
     limits: Limits,
     clock: Arc<dyn Clock>,
     random: Random,
@@ -74,6 +76,7 @@ impl Hub {
         let hub = Hub(Arc::new(Inner {
             broker,
             namespaces: RwLock::new(Arc::new(namespaces)),
+            validator: RwLock::new(Arc::new(NoCatalog)),
             limits,
             clock,
             random,
@@ -102,6 +105,16 @@ impl Hub {
     /// Replaces the namespaces: for what is decided from now on. Logs that exist keep their options.
     pub fn replace_namespaces(&self, namespaces: Namespaces) {
         *self.0.namespaces.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(namespaces);
+    }
+
+    /// What checks events before they are published: [`NoCatalog`] until it is replaced.
+    pub(crate) fn validator(&self) -> Arc<dyn EventValidator> {
+        Arc::clone(&self.0.validator.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces what checks events, for all that are published from now on.
+    pub fn replace_validator(&self, validator: Arc<dyn EventValidator>) {
+        *self.0.validator.write().unwrap_or_else(PoisonError::into_inner) = validator;
     }
 
     /// The limits.

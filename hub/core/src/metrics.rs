@@ -19,6 +19,10 @@ pub struct HubMetrics {
     pub duplicates: Counter,
     /// `fanline_publish_refusals_total{reason}`.
     pub publish_refusals: Family<ReasonLabel, Counter>,
+    /// `fanline_schema_violations_total{outcome}`: events that broke the rules of the catalog.
+    pub schema_violations: Family<OutcomeLabel, Counter>,
+    /// `fanline_events_transcoded_total`: events published in another form than clients read.
+    pub transcoded: Counter,
     /// `fanline_gaps_total{reason}`: gaps told to subscribers.
     pub gaps: Family<LossLabel, Counter>,
     /// `fanline_events_skipped_total{reason}`: events inside those gaps, where they can be counted.
@@ -40,6 +44,22 @@ pub struct HubMetrics {
 pub struct ReasonLabel {
     /// The reason.
     pub reason: Reason,
+}
+
+/// What became of an event that broke the rules of the catalog, as a label.
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub struct OutcomeLabel {
+    /// What became of it.
+    pub outcome: SchemaOutcome,
+}
+
+/// What became of an event that broke the rules of the catalog.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum SchemaOutcome {
+    /// It was not published.
+    Refused,
+    /// It was published all the same.
+    Tolerated,
 }
 
 /// A loss as a label.
@@ -78,6 +98,15 @@ impl EncodeLabelValue for Reason {
     }
 }
 
+impl EncodeLabelValue for SchemaOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            SchemaOutcome::Refused => "refused",
+            SchemaOutcome::Tolerated => "tolerated",
+        })
+    }
+}
+
 impl EncodeLabelValue for LossReason {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         encoder.write_str(self.as_str())
@@ -107,6 +136,8 @@ impl HubMetrics {
             published: Counter::default(),
             duplicates: Counter::default(),
             publish_refusals: Family::default(),
+            schema_violations: Family::default(),
+            transcoded: Counter::default(),
             gaps: Family::default(),
             skipped: Family::default(),
             resumed: Family::default(),
@@ -120,6 +151,10 @@ impl HubMetrics {
         }
         for reason in Reason::ALL {
             let _starts_at_zero = metrics.publish_refusals.get_or_create(&ReasonLabel { reason });
+        }
+        for outcome in [SchemaOutcome::Refused, SchemaOutcome::Tolerated] {
+            let _starts_at_zero =
+                metrics.schema_violations.get_or_create(&OutcomeLabel { outcome });
         }
         for reason in LossReason::ALL {
             let _starts_at_zero = metrics.gaps.get_or_create(&LossLabel { reason });
@@ -139,6 +174,16 @@ impl HubMetrics {
             "publish_refusals",
             "Publishes refused",
             metrics.publish_refusals.clone(),
+        );
+        registry.register(
+            "schema_violations",
+            "Events that broke the rules of the catalog",
+            metrics.schema_violations.clone(),
+        );
+        registry.register(
+            "events_transcoded",
+            "Events published in another form than clients read",
+            metrics.transcoded.clone(),
         );
         registry.register("gaps", "Gaps told to subscribers", metrics.gaps.clone());
         registry.register("events_skipped", "Events inside gaps", metrics.skipped.clone());

@@ -1,6 +1,7 @@
 //! Namespaces: the options of the channels that share a prefix.
 
 use crate::channel::{ChannelName, DEFAULT_NAMESPACE};
+use crate::validator::Enforcement;
 use crate::{Reason, Refusal};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub struct NamespaceOptions {
     pub retention: Retention,
     /// What a member gets that lagged beyond history.
     pub lag: LagPolicy,
+    /// What becomes of events that break the schema of their type. None: what the catalog says.
+    pub schema: Option<Enforcement>,
 }
 
 /// All declared namespaces.

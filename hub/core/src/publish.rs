@@ -6,7 +6,8 @@ use crate::event::{EventBody, EventType, Payload};
 use crate::hub::Hub;
 use crate::ids::{ConnectionId, EventId, UserId};
 use crate::limits::{EXCLUDED_CONNECTIONS, IDEMPOTENCY_KEY_BYTES, Limits};
-use crate::metrics::ReasonLabel;
+use crate::metrics::{OutcomeLabel, ReasonLabel, SchemaOutcome};
+use crate::validator::{Candidate, Enforcement, Verdict};
 use crate::{Reason, Refusal};
 use std::time::Duration;
 
@@ -69,6 +70,7 @@ impl Hub {
         let options = self.options(&draft.channel)?;
         let limits = self.limits();
         check(&draft, limits)?;
+        let draft = self.validate(draft, options.schema)?;
         let Draft {
             channel,
             event_type,
@@ -109,19 +111,44 @@ impl Hub {
             Err(_elapsed) => Err(crate::broker::BrokerError::Unavailable.into()),
         }
     }
+
+    /// Asks the catalog about a draft, and does what it says.
+    fn validate(&self, draft: Draft, schema: Option<Enforcement>) -> Result<Draft, Refusal> {
+        let candidate = Candidate {
+            channel: &draft.channel,
+            event_type: &draft.event_type,
+            payload: &draft.payload,
+            origin: &draft.origin,
+            enforcement: schema,
+        };
+        let count = |outcome| {
+            self.metrics().schema_violations.get_or_create(&OutcomeLabel { outcome }).inc();
+        };
+        match self.validator().validate(&candidate) {
+            Verdict::Accepted => Ok(draft),
+            Verdict::Rewritten(payload) => {
+                self.metrics().transcoded.inc();
+                let draft = Draft { payload, ..draft };
+                // The same data is longer as JSON.
+                check_size(&draft, self.limits())?;
+                Ok(draft)
+            }
+            Verdict::Tolerated(refusal) => {
+                count(SchemaOutcome::Tolerated);
+                let (channel, event_type) = (&draft.channel, &draft.event_type);
+                tracing::debug!(%channel, %event_type, %refusal, "published against the catalog");
+                Ok(draft)
+            }
+            Verdict::Refused(refusal) => {
+                count(SchemaOutcome::Refused);
+                Err(refusal)
+            }
+        }
+    }
 }
 
 fn check(draft: &Draft, limits: &Limits) -> Result<(), Refusal> {
-    let bytes_max = match draft.origin {
-        Origin::Backend => limits.grpc_event_bytes,
-        Origin::Client(_) => limits.client_event_bytes,
-    };
-    let bytes = draft.payload.data().len();
-    if bytes > bytes_max {
-        let message =
-            format!("an event has at most {bytes_max} bytes of data here, this one {bytes}");
-        return Err(Refusal::new(Reason::TooLarge, message).with_field("data"));
-    }
+    check_size(draft, limits)?;
     if draft.headers.len() > limits.event_headers {
         return Err(Refusal::invalid(
             "headers",
@@ -157,6 +184,19 @@ fn check(draft: &Draft, limits: &Limits) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+fn check_size(draft: &Draft, limits: &Limits) -> Result<(), Refusal> {
+    let bytes_max = match draft.origin {
+        Origin::Backend => limits.grpc_event_bytes,
+        Origin::Client(_) => limits.client_event_bytes,
+    };
+    let bytes = draft.payload.data().len();
+    if bytes <= bytes_max {
+        return Ok(());
+    }
+    let message = format!("an event has at most {bytes_max} bytes of data here, this one {bytes}");
+    Err(Refusal::new(Reason::TooLarge, message).with_field("data"))
 }
 
 #[cfg(test)]

@@ -23,6 +23,10 @@ pub enum Reason {
     OriginDenied,
     /// No section of the configuration names this namespace.
     UnknownNamespace,
+    /// The event's data breaks the schema of its type.
+    SchemaViolation,
+    /// The catalog has no such event type for the channel.
+    UnknownEventType,
     /// Nobody answers calls of this method.
     NoHandler,
     /// The connection is already in this channel.
@@ -47,15 +51,17 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the table in the documents.
-    pub const ALL: [Reason; 18] = [
+    pub const ALL: [Reason; 20] = [
         Reason::InvalidArgument,
         Reason::InvalidChannel,
         Reason::UnknownOperation,
+        Reason::SchemaViolation,
         Reason::Unauthenticated,
         Reason::TokenExpired,
         Reason::PermissionDenied,
         Reason::OriginDenied,
         Reason::UnknownNamespace,
+        Reason::UnknownEventType,
         Reason::NoHandler,
         Reason::AlreadyJoined,
         Reason::NotJoined,
@@ -80,6 +86,8 @@ impl Reason {
             Reason::PermissionDenied => "PERMISSION_DENIED",
             Reason::OriginDenied => "ORIGIN_DENIED",
             Reason::UnknownNamespace => "UNKNOWN_NAMESPACE",
+            Reason::SchemaViolation => "SCHEMA_VIOLATION",
+            Reason::UnknownEventType => "UNKNOWN_EVENT_TYPE",
             Reason::NoHandler => "NO_HANDLER",
             Reason::AlreadyJoined => "ALREADY_JOINED",
             Reason::NotJoined => "NOT_JOINED",
@@ -109,6 +117,10 @@ impl Reason {
             Reason::UnknownNamespace => {
                 "No section of the configuration names the namespace of the channel."
             }
+            Reason::SchemaViolation => {
+                "The data breaks the schema of its event type: each violation names the value, the rule and the fault."
+            }
+            Reason::UnknownEventType => "The catalog has no such event type for the channel.",
             Reason::NoHandler => "Nobody answers calls of this method.",
             Reason::AlreadyJoined => "The connection is in the channel already.",
             Reason::NotJoined => "The connection is not in the channel.",
@@ -146,6 +158,8 @@ impl Reason {
             | Reason::PermissionDenied
             | Reason::OriginDenied
             | Reason::UnknownNamespace
+            | Reason::SchemaViolation
+            | Reason::UnknownEventType
             | Reason::NoHandler
             | Reason::AlreadyJoined
             | Reason::NotJoined

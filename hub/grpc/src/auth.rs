@@ -44,7 +44,7 @@ fn identify(keys: &ApiKeys, headers: &HeaderMap) -> Result<Caller, Refusal> {
         .and_then(bearer)
         .ok_or_else(|| unauthenticated("`authorization` has the form `Bearer <API key>`"))?;
     if let Some(caller) = keys.find(shown) {
-        return Ok(caller.clone());
+        return Ok(caller);
     }
     if looks_like_a_jwt(shown) {
         let message = "a client's token is for the bridges; the gRPC API takes an API key";

@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use fanline_core::pattern::Pattern;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 pub use crate::scope::Scope;
@@ -39,9 +39,11 @@ pub struct KeyHash([u8; 32]);
 #[error("the hash of a key is `sha256:` and 64 hexadecimal digits")]
 pub struct KeyHashError;
 
-/// The keys that the hub knows. Cheap to clone.
+/// The keys that the hub knows. Clones share them, so that they can be replaced while the hub runs.
 #[derive(Clone, Debug, Default)]
-pub struct ApiKeys(Arc<[(KeyHash, Caller)]>);
+pub struct ApiKeys(Arc<RwLock<Arc<[Entry]>>>);
+
+type Entry = (KeyHash, Caller);
 
 impl ApiKeys {
     /// These keys.
@@ -51,22 +53,33 @@ impl ApiKeys {
             let name = format!("the API key `{}`", key.name);
             (key.hash, Caller::new(name, key.scopes, key.channels))
         };
-        ApiKeys(keys.into_iter().map(entry).collect())
+        ApiKeys(Arc::new(RwLock::new(keys.into_iter().map(entry).collect())))
+    }
+
+    /// Lets these keys count from now on, and no others.
+    pub fn replace(&self, keys: &ApiKeys) {
+        let keys = keys.entries();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    fn entries(&self) -> Arc<[Entry]> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Who holds the key that was shown.
     ///
     /// Every hash is compared, each in constant time: how long it takes tells nothing about which one was nearly right.
-    pub(crate) fn find(&self, shown: &str) -> Option<&Caller> {
+    pub(crate) fn find(&self, shown: &str) -> Option<Caller> {
+        let entries = self.entries();
         let shown = KeyHash::of(shown);
         let (mut found, mut place) = (Choice::from(0), 0);
-        for (index, (hash, _)) in (0_u64..).zip(self.0.iter()) {
+        for (index, (hash, _)) in (0_u64..).zip(entries.iter()) {
             let equal = hash.0.ct_eq(&shown.0);
             place.conditional_assign(&index, equal);
             found |= equal;
         }
         let place = usize::try_from(place).ok().filter(|_| found.into())?;
-        self.0.get(place).map(|(_, caller)| caller)
+        entries.get(place).map(|(_, caller)| caller.clone())
     }
 }
 

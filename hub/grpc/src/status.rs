@@ -3,15 +3,19 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use fanline_core::refusal::Violation;
 use fanline_core::{Reason, Refusal};
 use prost::Message;
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt, pb};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt, pb};
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "fanline";
+/// Bytes of violations in one status. They travel in a trailer, and there are peers that take no more than 8 KiB of
+/// those, in base64; the rest is left out.
+const VIOLATIONS_BYTES: usize = 3 * 1024;
 
 /// The status of a refusal: its code, and `ErrorInfo`, `BadRequest` and `RetryInfo` where they say more.
 pub(crate) fn of(refusal: &Refusal) -> Status {
@@ -20,7 +24,12 @@ pub(crate) fn of(refusal: &Refusal) -> Status {
         refusal.field().map(|field| ("field".to_owned(), field.to_owned())).into_iter().collect();
     let mut details = ErrorDetails::with_error_info(refusal.reason().as_str(), DOMAIN, metadata);
     if let Some(field) = refusal.field().filter(|_| code == Code::InvalidArgument) {
-        details.add_bad_request_violation(field, refusal.message());
+        match refusal.violations() {
+            [] => drop(details.add_bad_request_violation(field, refusal.message())),
+            violations => {
+                details.set_bad_request(field_violations(field, violations));
+            }
+        }
     }
     if let Some(after) = refusal.retry_after() {
         details.set_retry_info(Some(after));
@@ -30,6 +39,38 @@ pub(crate) fn of(refusal: &Refusal) -> Status {
         None => refusal.message().to_owned(),
     };
     Status::with_error_details(code, message, details)
+}
+
+/// What breaks a schema: the pointer behind the field, and the rule as a reason (`maxLength`: `MAX_LENGTH`).
+fn field_violations(field: &str, violations: &[Violation]) -> Vec<FieldViolation> {
+    let mut room = VIOLATIONS_BYTES;
+    let one = |violation: &Violation| FieldViolation {
+        field: format!("{field}{}", violation.pointer),
+        description: violation.message.clone(),
+        reason: screaming(&violation.rule),
+        localized_message: None,
+    };
+    violations
+        .iter()
+        .map(one)
+        .take_while(|violation| {
+            let bytes =
+                violation.field.len() + violation.description.len() + violation.reason.len();
+            room = room.saturating_sub(bytes);
+            room > 0
+        })
+        .collect()
+}
+
+fn screaming(rule: &str) -> String {
+    let mut name = String::new();
+    for letter in rule.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
 }
 
 /// The same as a message, for an answer that fails inside a call that goes on.
@@ -45,10 +86,11 @@ pub fn code(reason: Reason) -> Code {
         Reason::InvalidArgument
         | Reason::InvalidChannel
         | Reason::UnknownOperation
+        | Reason::SchemaViolation
         | Reason::TooLarge => Code::InvalidArgument,
         Reason::Unauthenticated | Reason::TokenExpired => Code::Unauthenticated,
         Reason::PermissionDenied | Reason::OriginDenied => Code::PermissionDenied,
-        Reason::UnknownNamespace => Code::NotFound,
+        Reason::UnknownNamespace | Reason::UnknownEventType => Code::NotFound,
         Reason::NoHandler => Code::Unimplemented,
         Reason::AlreadyJoined | Reason::NotJoined => Code::FailedPrecondition,
         Reason::PositionLost => Code::OutOfRange,
@@ -108,6 +150,8 @@ mod tests {
             Reason::PermissionDenied => "PERMISSION_DENIED",
             Reason::OriginDenied => "PERMISSION_DENIED",
             Reason::UnknownNamespace => "NOT_FOUND",
+            Reason::SchemaViolation => "INVALID_ARGUMENT",
+            Reason::UnknownEventType => "NOT_FOUND",
             Reason::NoHandler => "UNIMPLEMENTED",
             Reason::AlreadyJoined => "FAILED_PRECONDITION",
             Reason::NotJoined => "FAILED_PRECONDITION",
@@ -146,6 +190,29 @@ mod tests {
         assert_eq!(info.metadata["field"], "channel");
         let retry = status.get_details_retry_info().unwrap().retry_delay;
         assert_eq!(retry, Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn each_violation_of_a_schema_is_a_field_violation_as_far_as_a_trailer_has_room() {
+        let violation = Violation {
+            pointer: "/author/name".to_owned(),
+            rule: "maxLength".into(),
+            message: "longer than 10 characters".to_owned(),
+        };
+        let refusal = |violations| {
+            Refusal::new(Reason::SchemaViolation, "no")
+                .with_field("data")
+                .with_violations(violations)
+        };
+        let fields = |status: Status| status.get_details_bad_request().unwrap().field_violations;
+        let few = fields(of(&refusal(vec![violation.clone(); 2])));
+        assert_eq!(few.len(), 2);
+        assert_eq!(few[0].field, "data/author/name");
+        assert_eq!(few[0].reason, "MAX_LENGTH");
+        let long = Violation { message: "x".repeat(1000), ..violation };
+        let many = of(&refusal(vec![long; 100]));
+        assert!(many.details().len() < 4 * 1024);
+        assert!(fields(many).len() > 5);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use fanline_core::clock::SystemClock;
 use fanline_core::random::Random;
 use serde_json::json;
 
-use crate::config::Loaded;
+use crate::config::{ConfigOrigin, Loaded};
 use crate::lifecycle::Signals;
 use crate::mint::{Mint, grants};
 use crate::new_key::NewKey;
@@ -29,13 +29,15 @@ const DATA: &str = r#"{"text":"hello"}"#;
 pub(super) async fn run() -> Result<ExitCode> {
     let random = Random::from_system().context("there is no randomness")?;
     let api_key = NewKey::random(&random);
-    let loaded = Loaded::from_preset(&preset(&random, &api_key), "fanline dev")?;
+    let origin = ConfigOrigin::Preset { text: preset(&random, &api_key), name: "fanline dev" };
+    let loaded = origin.load()?;
     let token = token(&loaded)?;
     let settings = loaded.settings()?;
     telemetry::start(&settings.telemetry)?;
 
     let signals = Signals::take().context("signals cannot be taken over")?;
-    let node = Node::start(settings, Extras { console_token: Some(token.clone()) })?;
+    let extras = Extras { console_token: Some(token.clone()), watch_catalog: true };
+    let node = Node::start(settings, origin, extras)?;
     let greeting = greeting(&node.addresses(), &token, &api_key.key, &program());
     write!(io::stdout(), "{greeting}")?;
     Ok(node.run(signals).await.into())

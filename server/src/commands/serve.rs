@@ -9,19 +9,20 @@ use serde::Serialize;
 use tracing::{info, warn};
 
 use crate::cli::ConfigFile;
-use crate::config::Loaded;
+use crate::config::ConfigOrigin;
 use crate::lifecycle::Signals;
 use crate::node::{Addresses, Extras, Node};
 use crate::telemetry;
 
 pub(super) async fn run(file: &ConfigFile) -> Result<ExitCode> {
-    let settings = Loaded::from_file(file.config.as_deref())?.settings()?;
+    let origin = ConfigOrigin::File(file.config.clone());
+    let settings = origin.load()?.settings()?;
     telemetry::start(&settings.telemetry)?;
     for warning in &settings.warnings {
         warn!("{warning}");
     }
     let signals = Signals::take().context("signals cannot be taken over")?;
-    let node = Node::start(settings, Extras::default())?;
+    let node = Node::start(settings, origin, Extras::default())?;
     let Addresses { public, grpc, ops } = node.addresses();
     info!(%public, %grpc, %ops, "listening");
     let ready = serde_json::to_string(&Ready { ready: true, public, grpc, ops })?;

@@ -24,6 +24,11 @@ impl<'a> Checker<'a> {
         Checker { tree, folder, errors: Vec::new(), warnings: Vec::new() }
     }
 
+    /// Where relative file names start.
+    pub(crate) fn folder(&self) -> &FilePath {
+        self.folder
+    }
+
     /// The value cannot stay: `'window' in [drain]`, then `predicate`.
     pub(crate) fn refuse(&mut self, path: &Path, predicate: impl AsRef<str>) {
         self.errors.push(self.sentence(path, predicate.as_ref()));

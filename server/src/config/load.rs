@@ -12,6 +12,41 @@ use super::settings::Settings;
 use super::tokens::ClientKey;
 use super::{environment, reader};
 
+/// Where a configuration comes from, so that it can be read again.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// The file, if there is one, with the environment of this process laid over it.
+    File(Option<PathBuf>),
+    /// Ready-made text with the environment of this process laid over it.
+    Preset {
+        /// The text.
+        text: String,
+        /// What complaints call it.
+        name: &'static str,
+    },
+}
+
+impl Origin {
+    /// Where relative file names start.
+    pub(crate) fn folder(&self) -> &Path {
+        match self {
+            Origin::File(Some(path)) => path.parent().unwrap_or(Path::new("")),
+            Origin::File(None) | Origin::Preset { .. } => Path::new(""),
+        }
+    }
+
+    /// Reads it as it is now.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something in it or in the environment is not as it should be.
+    pub(crate) fn load(&self) -> Result<Loaded, ConfigError> {
+        match self {
+            Origin::File(path) => Loaded::from_file(path.as_deref()),
+            Origin::Preset { text, name } => Loaded::from_preset(text, name),
+        }
+    }
+}
+
 /// A configuration that was read and not yet checked.
 #[derive(Debug)]
 pub(crate) struct Loaded {
@@ -76,6 +111,11 @@ impl Loaded {
     /// The first key of clients that can sign, for minting tokens that this hub takes.
     pub(crate) fn client_key(&self) -> Option<ClientKey> {
         self.config.tokens.client_key()
+    }
+
+    /// The sections as they were read.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Where relative file names start.

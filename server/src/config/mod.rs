@@ -11,6 +11,7 @@ mod text;
 // The sections, in the order of the manual.
 mod api_keys;
 mod broker;
+mod catalog;
 mod drain;
 mod grpc;
 mod history;
@@ -44,7 +45,7 @@ mod manual;
 mod tests;
 
 pub(crate) use api_keys::ApiKeyConfig;
-pub(crate) use load::Loaded;
+pub(crate) use load::{Loaded, Origin as ConfigOrigin};
 pub(crate) use manual::manual;
 pub(crate) use public::PublicSettings;
 pub(crate) use root::Config;

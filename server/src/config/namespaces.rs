@@ -6,6 +6,7 @@ use std::fmt;
 use fanline_core::ChannelName;
 use fanline_core::channel::DEFAULT_NAMESPACE;
 use fanline_core::namespace::{Audience, LagPolicy, NamespaceOptions, Namespaces, Retention};
+use fanline_core::validator::Enforcement;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -32,6 +33,9 @@ section! {
         history_ttl: Option<DurationText> = None, like r#""1h""#;
         /// What a member gets that lagged beyond history: "gap" and then all that is held, or the "latest" event only.
         lag: Lag = Lag::Gap;
+        /// What becomes of an event that breaks the catalog: "strict": it is refused; "warn": it is published, counted and
+        /// logged; "off": it is not looked at. Not set: as the catalog says, on the channels that are in it.
+        schema: Option<Schema> = None, like r#""strict""#;
         /// In `[namespaces.default]` only: serve all undeclared namespaces too.
         open: bool = false;
     }
@@ -53,6 +57,15 @@ pub(crate) enum Who {
 pub(crate) enum Lag {
     Gap,
     Latest,
+}
+
+/// What becomes of an event that breaks the catalog.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Schema {
+    Strict,
+    Warn,
+    Off,
 }
 
 /// Whether there is presence, and who may ask.
@@ -95,10 +108,11 @@ impl Serialize for PresenceOption {
     }
 }
 
-/// All namespaces, checked. `retention` is what `[history]` says.
+/// All namespaces, checked. `retention` is what `[history]` says, `has_catalog` whether there is something to hold events to.
 pub(crate) fn check(
     namespaces: &BTreeMap<String, NamespaceConfig>,
     retention: Retention,
+    has_catalog: bool,
     checker: &mut Checker<'_>,
 ) -> Namespaces {
     let path = Path::of(&["namespaces"]);
@@ -121,6 +135,14 @@ pub(crate) fn check(
             !namespace.open || name == DEFAULT_NAMESPACE,
             &path.key("open"),
             "is for [namespaces.default] only",
+        );
+    }
+    for (name, namespace) in namespaces {
+        let path = path.key(name).key("schema");
+        checker.require(
+            has_catalog || matches!(namespace.schema, None | Some(Schema::Off)),
+            &path,
+            "needs a catalog: set 'path' in [catalog]",
         );
     }
     let options = namespaces.iter().map(|(name, namespace)| {
@@ -164,6 +186,17 @@ impl NamespaceConfig {
                 Lag::Gap => LagPolicy::Gap,
                 Lag::Latest => LagPolicy::Latest,
             },
+            schema: self.schema.map(Into::into),
+        }
+    }
+}
+
+impl From<Schema> for Enforcement {
+    fn from(schema: Schema) -> Self {
+        match schema {
+            Schema::Strict => Enforcement::Strict,
+            Schema::Warn => Enforcement::Warn,
+            Schema::Off => Enforcement::Off,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::api_keys::ApiKeyConfig;
 use super::broker::BrokerConfig;
+use super::catalog::CatalogConfig;
 use super::drain::DrainConfig;
 use super::grpc::GrpcConfig;
 use super::history::HistoryConfig;
@@ -37,11 +38,46 @@ section! {
         history: HistoryConfig = HistoryConfig::default();
         /// Options of channels, by the part of their name before the first colon.
         namespaces: BTreeMap<String, NamespaceConfig> = BTreeMap::new();
+        /// Which events there are.
+        catalog: CatalogConfig = CatalogConfig::default();
         /// Limits.
         limits: LimitsConfig = LimitsConfig::default();
         /// How the process stops.
         drain: DrainConfig = DrainConfig::default();
         /// What the process says about itself.
         telemetry: TelemetryConfig = TelemetryConfig::default();
+    }
+}
+
+impl Config {
+    /// The sections that differ from those of `running` and cannot be replaced while the hub runs.
+    pub(crate) fn sections_that_need_a_restart(&self, running: &Config) -> Vec<&'static str> {
+        // All of them are named here, so that a new section has to be thought about.
+        let Config {
+            public,
+            grpc,
+            ops,
+            tls,
+            broker,
+            tokens: _,
+            api_keys: _,
+            history: _,
+            namespaces: _,
+            catalog: _,
+            limits,
+            drain,
+            telemetry,
+        } = self;
+        let sections = [
+            ("public", *public != running.public),
+            ("grpc", *grpc != running.grpc),
+            ("ops", *ops != running.ops),
+            ("tls", *tls != running.tls),
+            ("broker", *broker != running.broker),
+            ("limits", *limits != running.limits),
+            ("drain", *drain != running.drain),
+            ("telemetry", *telemetry != running.telemetry),
+        ];
+        sections.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
     }
 }

@@ -1,7 +1,9 @@
 //! The configuration, checked: what the hub is built of.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use fanline_asyncapi::Catalog;
 use fanline_core::Limits;
 use fanline_core::namespace::Namespaces;
 use fanline_edge::TokenRules;
@@ -25,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) tokens: TokenRules,
     pub(crate) api_keys: ApiKeys,
     pub(crate) namespaces: Namespaces,
+    pub(crate) catalog: Option<Arc<Catalog>>,
     pub(crate) limits: Limits,
     pub(crate) drain: DrainSettings,
     pub(crate) telemetry: TelemetrySettings,
@@ -45,7 +48,13 @@ impl Config {
             ops: self.ops.listen.0,
             tokens: self.tokens.check(checker),
             api_keys: api_keys::check(&self.api_keys, checker),
-            namespaces: namespaces::check(&self.namespaces, retention, checker),
+            namespaces: namespaces::check(
+                &self.namespaces,
+                retention,
+                self.catalog.is_set(),
+                checker,
+            ),
+            catalog: self.catalog.check(checker),
             limits: self.limits.check(checker),
             drain: self.drain.check(checker),
             telemetry: self.telemetry.check(checker),

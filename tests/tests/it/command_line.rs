@@ -4,7 +4,6 @@ use std::path::Path;
 
 use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, Token, Upgrade, fanline};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 #[tokio::test]
 async fn dev_prints_lines_to_paste_that_deliver() {
@@ -14,8 +13,8 @@ async fn dev_prints_lines_to_paste_that_deliver() {
 
     let data = &publish[publish.find('{').expect("JSON")..=publish.rfind('}').expect("JSON")];
 
-    let mut subscriber = pasted(&subscribe);
-    let mut publisher = pasted(&publish);
+    let mut subscriber = Process::pasted(&subscribe);
+    let mut publisher = Process::pasted(&publish);
     // The subscriber may come a moment too late for the first event: it is published until one arrives.
     let arrived = subscriber.stdout_line("the event", |line| line.contains(data));
     tokio::pin!(arrived);
@@ -24,7 +23,7 @@ async fn dev_prints_lines_to_paste_that_deliver() {
             _ = &mut arrived => break,
             status = publisher.exit() => {
                 assert!(status.success(), "{}", publisher.output());
-                publisher = pasted(&publish);
+                publisher = Process::pasted(&publish);
             }
         }
     }
@@ -45,7 +44,7 @@ async fn devs_token_opens_a_room_that_hears_what_is_published_over_grpc() {
 
     let mut room = Upgrade::to(address).bearer(&token).open().await;
     room.join(&channel).await;
-    let mut publisher = pasted(&publish);
+    let mut publisher = Process::pasted(&publish);
     assert!(publisher.exit().await.success(), "{}", publisher.output());
     let event = room.event().await;
     assert_eq!(event["channel"], channel.as_str());
@@ -163,14 +162,6 @@ async fn token_mints_what_the_hub_of_that_configuration_takes() {
     room.join("chat:lobby").await;
     let publish = json!({"op": "publish", "channel": "chat:lobby", "type": "note", "data": 1});
     assert_eq!(room.refused(publish).await, "PERMISSION_DENIED");
-}
-
-/// Runs a line as it was printed, in the folder where it was printed.
-fn pasted(line: &str) -> Process {
-    let mut command = Command::new("sh");
-    // `exec`: the process that is killed at the end is the client itself, not a shell around it.
-    command.arg("-c").arg(format!("exec {line}"));
-    Process::spawn(line, command)
 }
 
 fn run(arguments: &[&str]) -> Process {

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod catalog;
 mod command_line;
 mod configuration;
 mod console;
@@ -22,6 +23,7 @@ mod listeners;
 mod mistakes;
 mod permissions;
 mod presence;
+mod reload;
 mod resume;
 mod rooms;
 mod stalled;

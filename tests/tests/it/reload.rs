@@ -1,0 +1,149 @@
+//! SIGHUP, and a changed file in `dev`: keys, namespaces and the catalog are replaced, or nothing is.
+
+use std::path::Path;
+
+use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, Token, eventually, reason};
+use serde_json::{Value, json};
+
+async fn reloads(hub: &Hub, outcome: &str) -> f64 {
+    hub.metrics().await.sum("fanline_reloads_total", &format!("outcome=\"{outcome}\""))
+}
+
+/// Sends SIGHUP and waits until it has been dealt with.
+async fn hang_up(hub: &Hub, outcome: &str) {
+    let before = reloads(hub, outcome).await;
+    hub.process.signal("HUP");
+    eventually("the reload", async || (reloads(hub, outcome).await > before).then_some(())).await;
+}
+
+#[tokio::test]
+async fn keys_and_namespaces_are_replaced_while_connections_stay() {
+    let (old, new) = (key("old"), key("new"));
+    let builder = Hub::builder();
+    let fresh =
+        Hub::builder().unset("tokens.keys").api_key(&new).set("namespaces.fresh.presence", true);
+    let hub = builder.api_key(&old).start().await;
+    let token = Token::user("ada").everything_in(&["chat:*"]);
+    let mut room = hub.room(&token).await;
+    room.join("chat:lobby").await;
+    assert!(
+        hub.rpc_with(&new.secret)
+            .await
+            .try_publish(Publication::to("chat:lobby", 0))
+            .await
+            .is_err()
+    );
+    hub.rpc_with(&old.secret).await.publish(Publication::to("chat:lobby", 1)).await;
+
+    hub.write("fanline.toml", &fresh.text());
+    hang_up(&hub, "applied").await;
+
+    let refused =
+        hub.rpc_with(&old.secret).await.try_publish(Publication::to("chat:lobby", 0)).await;
+    assert_eq!(reason(&refused.expect_err("an old key")), "UNAUTHENTICATED");
+    let rpc = hub.rpc_with(&new.secret).await;
+    rpc.publish(Publication::to("chat:lobby", 2)).await;
+    rpc.publish(Publication::to("fresh:one", 3)).await;
+    assert_eq!(room.data(2).await, [json!(1), json!(2)], "who was let in stays");
+    let refusal = hub.upgrade().bearer(&token.sign()).refused().await;
+    assert!(refusal.is_invalid_token(), "its key has gone: {refusal:?}");
+}
+
+#[tokio::test]
+async fn a_configuration_with_a_fault_replaces_nothing_and_the_log_says_why() {
+    let hub = Hub::start().await;
+    let good = std::fs::read_to_string(hub.folder().join("fanline.toml")).expect("it is there");
+    hub.write("fanline.toml", &format!("{good}\n[namespaces.other]\nhistory_sise = 1\n"));
+    hang_up(&hub, "refused").await;
+    let rpc = hub.rpc().await;
+    rpc.publish(Publication::to("chat:lobby", 1)).await;
+    let stderr = hub.process.stderr() + &hub.process.stdout();
+    assert!(stderr.contains("history_sise") && stderr.contains("stays in force"), "{stderr}");
+    hub.write("fanline.toml", &good);
+    hang_up(&hub, "applied").await;
+}
+
+#[tokio::test]
+async fn a_catalog_is_replaced_by_a_better_one_and_never_by_a_broken_one() {
+    let schema = |kind: &str| {
+        json!({ "x-fanline": { "type": "note", "channels": ["room"] }, "type": kind }).to_string()
+    };
+    let hub = Hub::builder()
+        .set("catalog.path", "catalog")
+        .file(
+            "catalog/catalog.toml",
+            "[info]\ntitle = 'T'\n[channels.room]\naddress = 'chat:{room}'\n",
+        )
+        .file("catalog/jsonschema/note.json", &schema("string"))
+        .start()
+        .await;
+    let rpc = hub.rpc().await;
+    let note = |data: Value| {
+        let mut publication = Publication::to("chat:lobby", data);
+        publication.0.r#type = "note".to_owned();
+        publication
+    };
+    rpc.publish(note("a".into())).await;
+    assert!(rpc.try_publish(note(1.into())).await.is_err());
+
+    hub.write("catalog/jsonschema/note.json", &schema("sting"));
+    hang_up(&hub, "refused").await;
+    rpc.publish(note("a".into())).await;
+    let log = hub.process.stderr() + &hub.process.stdout();
+    assert!(log.contains("catalog/jsonschema/note.json:"), "{log}");
+
+    hub.write("catalog/jsonschema/note.json", &schema("integer"));
+    hang_up(&hub, "applied").await;
+    rpc.publish(note(1.into())).await;
+    assert!(rpc.try_publish(note("a".into())).await.is_err());
+}
+
+#[tokio::test]
+async fn dev_holds_events_to_its_demo_catalog() {
+    let mut dev = Dev::start();
+    let publish = dev.command_with("fanline publish ").await;
+    let (good, status) = pasted(&publish).await;
+    assert!(status, "{good}");
+    let wrong = publish.replace(r#"{"text":"hello"}"#, r#"{"texts":"hello"}"#);
+    assert_ne!(publish, wrong, "the line publishes what this test thinks");
+    let (output, status) = pasted(&wrong).await;
+    assert!(!status && output.contains("the data is not that of a `message`"), "{output}");
+}
+
+#[tokio::test]
+async fn dev_notices_a_change_of_a_catalogs_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("ours");
+        std::fs::write(path, text).expect("ours");
+    };
+    write("catalog.toml", "[info]\ntitle = 'T'\n[channels.room]\naddress = 'chat:{room}'\n");
+    let message = |kind: &str| {
+        json!({ "x-fanline": { "type": "message", "channels": ["room"] }, "type": kind })
+            .to_string()
+    };
+    write("jsonschema/message.json", &message("string"));
+    let mut dev = Dev::start_with(&[("FANLINE_CATALOG__PATH", path_text(folder.path()))]);
+    let publish = dev.command_with("fanline publish ").await;
+    let (output, status) = pasted(&publish).await;
+    assert!(!status && output.contains("the data is not that of a `message`"), "{output}");
+    write("jsonschema/message.json", &message("object"));
+    eventually("the new catalog", async || pasted(&publish).await.1.then_some(())).await;
+}
+
+fn path_text(path: &Path) -> &str {
+    path.to_str().expect("a temporary folder has a plain name")
+}
+
+/// Runs a line as it was printed: what it says, and whether it succeeded.
+async fn pasted(line: &str) -> (String, bool) {
+    let mut process = Process::pasted(line);
+    let status = process.exit().await;
+    (process.output(), status.success())
+}
+
+/// A key that may publish anywhere.
+fn key(name: &str) -> ApiKey {
+    ApiKey::new(name).scopes(&["publish"]).channels(&["*"])
+}
