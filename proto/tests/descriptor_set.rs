@@ -10,7 +10,7 @@ use prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet};
 const PACKAGE: &str = "fanline.v1";
 
 /// Every RPC, with the marks of its streams.
-const RPCS: [&str; 8] = [
+const RPCS: [&str; 10] = [
     "Publisher.Publish(PublishRequest) -> PublishResponse",
     "Publisher.Broadcast(BroadcastRequest) -> BroadcastResponse",
     "Publisher.PublishStream(stream PublishRequest) -> stream PublishResponse",
@@ -19,10 +19,12 @@ const RPCS: [&str; 8] = [
     "Channels.Presence(PresenceRequest) -> PresenceResponse",
     "Channels.List(ListChannelsRequest) -> ListChannelsResponse",
     "Channels.Stats(ChannelStatsRequest) -> ChannelStatsResponse",
+    "CommandBus.Serve(stream ServeRequest) -> stream ServeResponse",
+    "CommandHandler.Handle(Command) -> CommandReply",
 ];
 
 /// Every message with its fields in the order of their numbers, which start at 1 and leave none out.
-const MESSAGES: [&str; 22] = [
+const MESSAGES: [&str; 31] = [
     "Position: epoch, offset",
     "Event: id, channel, type, data, content_type, headers, time, position, user",
     "PublishRequest: channel, type, data, content_type, headers, idempotency_key, exclude_connections, ttl, request_id",
@@ -45,6 +47,15 @@ const MESSAGES: [&str; 22] = [
     "ChannelInfo: channel, members, users",
     "ChannelStatsRequest: channel",
     "ChannelStatsResponse: members, users, position",
+    "ServeRequest: register, reply, drain",
+    "Register: methods, max_in_flight",
+    "Drain: ",
+    "ServeResponse: registered, command, cancelled, rejected",
+    "Registered: max_in_flight",
+    "Cancelled: id",
+    "Rejected: id, error",
+    "Command: id, method, channel, data, content_type, user, connection, claims, deadline, idempotency_key, traceparent",
+    "CommandReply: id, data, content_type, error, more, publish, join, leave",
 ];
 
 #[test]

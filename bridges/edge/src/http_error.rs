@@ -44,6 +44,7 @@ pub fn http_status(reason: Reason) -> StatusCode {
         Reason::PositionLost => StatusCode::GONE,
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::LimitExceeded | Reason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Reason::HandlerTimeout => StatusCode::GATEWAY_TIMEOUT,
         Reason::BrokerUnavailable | Reason::Draining => StatusCode::SERVICE_UNAVAILABLE,
         Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -143,8 +144,7 @@ mod tests {
     fn a_status_asks_for_a_retry_exactly_where_the_reason_does() {
         for reason in Reason::ALL {
             let status = http_status(reason);
-            let asks = status == StatusCode::TOO_MANY_REQUESTS
-                || status == StatusCode::SERVICE_UNAVAILABLE;
+            let asks = [429, 503, 504].contains(&status.as_u16());
             assert_eq!(asks, reason.is_retryable(), "{reason}");
             assert!(status.is_client_error() || status.is_server_error());
         }

@@ -3,6 +3,7 @@
 use crate::broker::{Broker, ChannelState, HistoryPage, HistoryQuery, Notice, NoticeReceiver};
 use crate::channel::ChannelName;
 use crate::clock::Clock;
+use crate::command::Commands;
 use crate::control::Switchboard;
 use crate::fanout;
 use crate::limits::Limits;
@@ -64,6 +65,7 @@ struct Inner {
     metrics: HubMetrics,
     logs: Arc<LogTable>,
     switchboard: Switchboard,
+    commands: Commands,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -73,6 +75,7 @@ impl Hub {
     #[must_use]
     pub fn start(parts: HubParts, tasks: &TaskTracker, stop: CancellationToken) -> Self {
         let HubParts { broker, notices, namespaces, limits, clock, random, metrics } = parts;
+        let commands = Commands::new(metrics.commands.clone());
         let hub = Hub(Arc::new(Inner {
             broker,
             namespaces: RwLock::new(Arc::new(namespaces)),
@@ -83,6 +86,7 @@ impl Hub {
             metrics,
             logs: Arc::default(),
             switchboard: Switchboard::new(),
+            commands,
             tasks: tasks.clone(),
             stop: stop.clone(),
         }));
@@ -159,6 +163,10 @@ impl Hub {
             Notice::Nodes => self.0.switchboard.nodes_changed(),
             Notice::Revocations | Notice::Event(_) | Notice::Presence(_) | Notice::Suspect(_) => {}
         }
+    }
+
+    pub(crate) fn commands(&self) -> &Commands {
+        &self.0.commands
     }
 
     pub(crate) fn broker(&self) -> &dyn Broker {

@@ -53,6 +53,11 @@ id! {
 }
 
 id! {
+    /// The id of a command on its way to a backend. Sorts by time (RFC 9562, section 5.7).
+    CommandId
+}
+
+id! {
     /// The id of a node: one running hub process. All chance (RFC 9562, section 5.4).
     NodeId
 }
@@ -62,6 +67,14 @@ impl EventId {
     #[must_use]
     pub fn new(now: Timestamp, random: &Random) -> Self {
         EventId(by_time(now, random.bytes()))
+    }
+}
+
+impl CommandId {
+    /// A new id: 48 bits of time, 74 of chance.
+    #[must_use]
+    pub fn new(now: Timestamp, random: &Random) -> Self {
+        CommandId(by_time(now, random.bytes()))
     }
 }
 

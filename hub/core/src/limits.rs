@@ -40,6 +40,30 @@ pub const REVOCATIONS_PAGE: usize = 1000;
 pub const REVOCATIONS: usize = 100_000;
 /// Most channels of one cursor: at some 50 bytes each it still fits a request head.
 pub const CURSOR_CHANNELS: usize = 128;
+/// Longest method name, in bytes.
+pub const METHOD_NAME_BYTES: usize = 128;
+/// Most patterns that one backend registers.
+pub const METHOD_PATTERNS: usize = 64;
+/// Most backends that are connected to a node to answer commands: each command looks at all of them.
+pub const WORKERS: usize = 1000;
+/// Commands that a backend has at a time unless it says otherwise, and the most that it may ask for.
+pub const WORKER_COMMANDS: usize = 64;
+/// See [`WORKER_COMMANDS`].
+pub const WORKER_COMMANDS_MAX: usize = 4096;
+/// Commands of a node that wait for a backend with room: what backends answer in about a second.
+pub const COMMANDS_WAITING: usize = 4096;
+/// Bytes of all commands that a node has on their way.
+pub const COMMAND_BYTES: usize = 256 * MIB;
+/// Replies of one command that its client has not taken yet.
+pub const REPLIES_AHEAD: usize = 1024;
+/// Bytes of those replies. More than one reply of the largest size.
+pub const REPLY_BYTES_AHEAD: usize = 4 * MIB;
+/// Bytes of all replies of a node that clients have not taken yet.
+pub const REPLY_BYTES: usize = 256 * MIB;
+/// Longest message of a backend's error, in bytes: it is for people, and stands in one frame.
+pub const BACKEND_MESSAGE_BYTES: usize = 4 * KIB;
+/// Longest reason of a backend's error, in bytes.
+pub const BACKEND_REASON_BYTES: usize = 128;
 
 /// What an operator may change, with the defaults of the contract.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -109,6 +133,10 @@ pub struct Limits {
     pub idempotency_window: Duration,
     /// Longest wait for the broker's answer to a publish. Default: 5 s.
     pub publish_timeout: Duration,
+    /// Longest wait for a backend's last reply to a command. Default: 10 s.
+    pub command_timeout: Duration,
+    /// Commands of one connection that are not answered yet. Default: 16.
+    pub commands_in_flight: usize,
 }
 
 impl Default for Limits {
@@ -148,6 +176,8 @@ impl Default for Limits {
             history_page: 500,
             idempotency_window: Duration::from_secs(5 * 60),
             publish_timeout: Duration::from_secs(5),
+            command_timeout: Duration::from_secs(10),
+            commands_in_flight: 16,
         }
     }
 }

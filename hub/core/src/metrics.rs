@@ -37,6 +37,45 @@ pub struct HubMetrics {
     pub logs: Gauge,
     /// `fanline_control_messages_dropped_total{topic}`: messages of other nodes that found no room.
     pub control_dropped: Family<TopicLabel, Counter>,
+    /// The counters of commands.
+    pub commands: CommandMetrics,
+}
+
+/// The counters of commands. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct CommandMetrics {
+    /// `fanline_commands_total{result}`: commands that clients of this node asked for, by how they ended.
+    pub ended: Family<CommandLabel, Counter>,
+    /// `fanline_command_retries_total`: commands that were given to a second backend because the first went away.
+    pub retries: Counter,
+    /// `fanline_replies_late_total`: replies of this node's backends that nobody waited for.
+    pub late_replies: Counter,
+    /// `fanline_workers`: backends that are connected to this node to answer commands.
+    pub workers: Gauge,
+    /// `fanline_commands_outstanding`: commands that those have.
+    pub outstanding: Gauge,
+    /// `fanline_commands_waiting`: commands that wait for one of those to have room.
+    pub waiting: Gauge,
+}
+
+/// How a command ended, as a label.
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub struct CommandLabel {
+    /// How.
+    pub result: CommandResult,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum CommandResult {
+    /// A backend answered.
+    Answered,
+    /// A backend answered with an error.
+    BackendError,
+    /// The hub answered with one of its own reasons.
+    Refused(Reason),
+    /// Its client went away.
+    Cancelled,
 }
 
 /// A reason as a label.
@@ -145,6 +184,7 @@ impl HubMetrics {
             repairs: Counter::default(),
             logs: Gauge::default(),
             control_dropped: Family::default(),
+            commands: CommandMetrics::default(),
         };
         for topic in Topic::ALL {
             let _starts_at_zero = metrics.control_dropped.get_or_create(&TopicLabel { topic });
@@ -212,6 +252,7 @@ impl HubMetrics {
             "Messages of other nodes that found no room",
             metrics.control_dropped.clone(),
         );
+        metrics.commands.register(registry);
         metrics
     }
 
@@ -233,5 +274,53 @@ impl HubMetrics {
             Some(Recovery::Lost(_)) => Recovered::False,
         };
         self.resumed.get_or_create(&RecoveredLabel { recovered }).inc();
+    }
+}
+
+impl CommandMetrics {
+    fn register(&self, registry: &mut Registry) {
+        let refused = Reason::ALL.map(CommandResult::Refused);
+        let own = [CommandResult::Answered, CommandResult::BackendError, CommandResult::Cancelled];
+        for result in own.into_iter().chain(refused) {
+            let _starts_at_zero = self.ended.get_or_create(&CommandLabel { result });
+        }
+        registry.register("commands", "Commands that ended", self.ended.clone());
+        registry.register(
+            "command_retries",
+            "Commands given to a second backend",
+            self.retries.clone(),
+        );
+        registry.register(
+            "replies_late",
+            "Replies that nobody waited for",
+            self.late_replies.clone(),
+        );
+        registry.register("workers", "Backends connected to answer commands", self.workers.clone());
+        registry.register(
+            "commands_outstanding",
+            "Commands that connected backends have",
+            self.outstanding.clone(),
+        );
+        registry.register(
+            "commands_waiting",
+            "Commands that wait for a backend with room",
+            self.waiting.clone(),
+        );
+    }
+
+    /// Counts a command that ended.
+    pub(crate) fn ended(&self, result: CommandResult) {
+        self.ended.get_or_create(&CommandLabel { result }).inc();
+    }
+}
+
+impl EncodeLabelValue for CommandResult {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            CommandResult::Answered => "answered",
+            CommandResult::BackendError => "backend_error",
+            CommandResult::Refused(reason) => reason.as_str(),
+            CommandResult::Cancelled => "cancelled",
+        })
     }
 }

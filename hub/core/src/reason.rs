@@ -41,6 +41,8 @@ pub enum Reason {
     LimitExceeded,
     /// Too many operations in too little time.
     RateLimited,
+    /// The backend did not answer in time, or went away: the outcome is unknown.
+    HandlerTimeout,
     /// The broker did not answer in time: the outcome is unknown.
     BrokerUnavailable,
     /// This node is shutting down.
@@ -51,7 +53,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the table in the documents.
-    pub const ALL: [Reason; 20] = [
+    pub const ALL: [Reason; 21] = [
         Reason::InvalidArgument,
         Reason::InvalidChannel,
         Reason::UnknownOperation,
@@ -69,6 +71,7 @@ impl Reason {
         Reason::TooLarge,
         Reason::LimitExceeded,
         Reason::RateLimited,
+        Reason::HandlerTimeout,
         Reason::BrokerUnavailable,
         Reason::Draining,
         Reason::Internal,
@@ -95,6 +98,7 @@ impl Reason {
             Reason::TooLarge => "TOO_LARGE",
             Reason::LimitExceeded => "LIMIT_EXCEEDED",
             Reason::RateLimited => "RATE_LIMITED",
+            Reason::HandlerTimeout => "HANDLER_TIMEOUT",
             Reason::BrokerUnavailable => "BROKER_UNAVAILABLE",
             Reason::Draining => "DRAINING",
             Reason::Internal => "INTERNAL",
@@ -134,6 +138,9 @@ impl Reason {
             Reason::RateLimited => {
                 "Too many operations in too little time: wait as long as the answer says."
             }
+            Reason::HandlerTimeout => {
+                "No backend answered in time, or it went away, so the outcome is unknown: repeat with the same idempotency key."
+            }
             Reason::BrokerUnavailable => {
                 "The broker did not answer in time, so the outcome is unknown: repeat with the same idempotency key."
             }
@@ -148,6 +155,7 @@ impl Reason {
         match self {
             Reason::LimitExceeded
             | Reason::RateLimited
+            | Reason::HandlerTimeout
             | Reason::BrokerUnavailable
             | Reason::Draining => true,
             Reason::InvalidArgument

@@ -95,6 +95,7 @@ pub fn code(reason: Reason) -> Code {
         Reason::AlreadyJoined | Reason::NotJoined => Code::FailedPrecondition,
         Reason::PositionLost => Code::OutOfRange,
         Reason::LimitExceeded | Reason::RateLimited => Code::ResourceExhausted,
+        Reason::HandlerTimeout => Code::DeadlineExceeded,
         Reason::BrokerUnavailable | Reason::Draining => Code::Unavailable,
         Reason::Internal => Code::Internal,
     }
@@ -158,6 +159,7 @@ mod tests {
             Reason::PositionLost => "OUT_OF_RANGE",
             Reason::LimitExceeded => "RESOURCE_EXHAUSTED",
             Reason::RateLimited => "RESOURCE_EXHAUSTED",
+            Reason::HandlerTimeout => "DEADLINE_EXCEEDED",
             Reason::BrokerUnavailable => "UNAVAILABLE",
             Reason::Draining => "UNAVAILABLE",
             Reason::Internal => "INTERNAL",

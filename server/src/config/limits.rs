@@ -76,6 +76,10 @@ section! {
         idempotency_window: DurationText = DurationText(Limits::default().idempotency_window);
         /// Longest wait for the broker's answer to a publish.
         publish_timeout: DurationText = DurationText(Limits::default().publish_timeout);
+        /// Longest wait for a backend's last reply to a command.
+        command_timeout: DurationText = DurationText(Limits::default().command_timeout);
+        /// Commands of one connection that are not answered yet.
+        commands_in_flight: usize = Limits::default().commands_in_flight;
     }
 }
 
@@ -148,6 +152,8 @@ impl LimitsConfig {
             history_page,
             idempotency_window: DurationText(idempotency_window),
             publish_timeout: DurationText(publish_timeout),
+            command_timeout: DurationText(command_timeout),
+            commands_in_flight,
         } = *self;
         Limits {
             client_event_bytes,
@@ -181,10 +187,12 @@ impl LimitsConfig {
             history_page,
             idempotency_window,
             publish_timeout,
+            command_timeout,
+            commands_in_flight,
         }
     }
 
-    fn durations(&self) -> [(&'static str, DurationText); 9] {
+    fn durations(&self) -> [(&'static str, DurationText); 10] {
         [
             ("auth_timeout", self.auth_timeout),
             ("header_timeout", self.header_timeout),
@@ -195,10 +203,11 @@ impl LimitsConfig {
             ("write_timeout", self.write_timeout),
             ("idempotency_window", self.idempotency_window),
             ("publish_timeout", self.publish_timeout),
+            ("command_timeout", self.command_timeout),
         ]
     }
 
-    /// Those without which nothing works at all. Of headers, 0 is a sensible limit.
+    /// Those without which nothing works at all. Of headers and commands, 0 is a sensible limit.
     fn numbers(&self) -> [(&'static str, usize); 19] {
         [
             ("client_event_bytes", self.client_event_bytes.0),
