@@ -99,7 +99,7 @@ impl Hub {
 }
 
 /// What to start.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HubBuilder {
     config: toml::Table,
     environment: Vec<(String, String)>,

@@ -29,3 +29,4 @@ mod rooms;
 mod stalled;
 mod tls;
 mod token_life;
+mod two_nodes;

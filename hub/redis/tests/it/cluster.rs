@@ -1,6 +1,6 @@
 //! Redis Cluster: slots that move and servers that die.
 
-use crate::harness::{ClusterSetup, Publisher, TestHub, until};
+use crate::harness::{ClusterSetup, Publisher, Servers, TestHub, until};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +16,7 @@ async fn a_busy_channel_whose_slot_moves_delivers_each_event_or_names_it_as_lost
     let publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(2));
     let mut home = setup.home(META).await;
     for _ in 0..3 {
-        let mut target = home;
-        for (index, server) in setup.servers.iter().enumerate() {
-            let role: Vec<redis::Value> = server.run(&["ROLE"]).await;
-            if index != home && role[0] == redis::Value::BulkString(b"master".to_vec()) {
-                target = index;
-            }
-        }
+        let target = setup.other_primary(home).await;
         setup.migrate(META, home, target).await;
         home = target;
         until("both nodes listen there", async || {

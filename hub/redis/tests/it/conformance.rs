@@ -1,7 +1,6 @@
 //! The suite that every broker passes.
 
-use crate::harness::{ClusterSetup, Node, RedisServer, SentinelSetup};
-use crate::shards::shards;
+use crate::harness::{ClusterSetup, Node, RedisServer, SentinelSetup, Servers};
 use fanline_core::clock::SystemClock;
 use fanline_core::conformance::{self, PassTime, Subject};
 use fanline_redis::RedisSettings;
@@ -11,14 +10,14 @@ use std::sync::Arc;
 #[tokio::test]
 async fn on_one_server_every_promise_of_a_broker_is_kept() {
     let server = RedisServer::start().await;
-    run(&RedisSettings::standalone(server.url())).await;
+    run(&server.settings()).await;
 }
 
 #[tokio::test]
 async fn on_several_servers_every_promise_of_a_broker_is_kept() {
     let servers =
         [RedisServer::start().await, RedisServer::start().await, RedisServer::start().await];
-    run(&shards(&servers)).await;
+    run(&servers[..].settings()).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The bad days of one server: what members see is whole, or says what is missing.
 
-use crate::harness::{DEADLINE, Observer, Publisher, RedisServer, TestHub, until};
+use crate::harness::{DEADLINE, Observer, Publisher, RedisServer, Servers, TestHub, until};
 use fanline_core::Reason;
 use fanline_redis::{Durability, RedisSettings};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ struct Scene {
 /// Two nodes on one server, with a member on each.
 async fn scene(settings: &[&str], durability: Durability) -> Scene {
     let server = RedisServer::with(settings).await;
-    let settings = RedisSettings { durability, ..RedisSettings::standalone(server.url()) };
+    let settings = RedisSettings { durability, ..server.settings() };
     let near = Arc::new(TestHub::start(settings.clone()).await);
     let far = Arc::new(TestHub::start(settings).await);
     let members = [near.observe(CHANNEL).await, far.observe(CHANNEL).await];
@@ -53,9 +53,9 @@ async fn a_server_that_writes_to_disk_first_is_restarted_without_a_trace() {
     let settings = ["--appendonly", "yes", "--appendfsync", "always"];
     let Scene { mut server, near, far: _far, members } =
         scene(&settings, Durability::AofAlways).await;
-    let publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(1));
+    let mut publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(1));
     for _ in 0..3 {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        publisher.publishes(100).await;
         server.kill();
         server.restart().await;
     }
@@ -71,8 +71,8 @@ async fn a_server_that_writes_to_disk_first_is_restarted_without_a_trace() {
 #[tokio::test]
 async fn a_server_that_forgets_everything_means_a_gap_and_a_new_epoch() {
     let Scene { mut server, near, far, members } = scene(&[], Durability::Volatile).await;
-    let publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(1));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(1));
+    publisher.publishes(100).await;
     server.kill();
     server.restart().await;
     let after = far.publish_surely("a:other", 1).await.0;

@@ -1,13 +1,13 @@
 //! A Redis that is not as it should be: a clear error, or a recovery that says what was lost.
 
-use crate::harness::{Node, RedisServer, TestHub, until};
+use crate::harness::{Node, RedisServer, Servers, TestHub, until};
 use fanline_core::broker::{Broker, HistoryQuery};
 use fanline_core::{Offset, Reason};
 use fanline_redis::{Mode, RedisSettings};
 
 async fn hub() -> (RedisServer, TestHub) {
     let server = RedisServer::start().await;
-    let hub = TestHub::start(RedisSettings::standalone(server.url())).await;
+    let hub = TestHub::start(server.settings()).await;
     (server, hub)
 }
 
@@ -123,7 +123,7 @@ async fn a_wrong_password_means_not_ready() {
 #[tokio::test]
 async fn the_wrong_mode_means_not_ready() {
     let server = RedisServer::start().await;
-    let settings = RedisSettings { mode: Mode::Cluster, ..RedisSettings::standalone(server.url()) };
+    let settings = RedisSettings { mode: Mode::Cluster, ..server.settings() };
     let node = Node::unready(settings);
     server.has_said("", "ERR", 1).await;
     assert!(node.broker.readiness().complaint().is_some());
@@ -133,7 +133,7 @@ async fn the_wrong_mode_means_not_ready() {
 async fn a_replica_is_not_written_to_and_a_primary_that_becomes_one_is_left() {
     let primary = RedisServer::start().await;
     let server = RedisServer::start().await;
-    let hub = TestHub::start(RedisSettings::standalone(server.url())).await;
+    let hub = TestHub::start(server.settings()).await;
     hub.publish("a:1", 1).await.expect("published");
     let port = primary.port.to_string();
     server.run::<String>(&["REPLICAOF", "127.0.0.1", &port]).await;

@@ -1,12 +1,11 @@
 //! Presence over several nodes.
 
-use crate::harness::{Node, RedisServer, TestHub, until};
+use crate::harness::{Node, RedisServer, Servers, TestHub, until};
 use fanline_core::broker::{Broker, Member};
 use fanline_core::channel::ChannelName;
 use fanline_core::clock::Timestamp;
 use fanline_core::ids::{ConnectionId, UserId};
 use fanline_core::random::Random;
-use fanline_redis::RedisSettings;
 use std::time::{Duration, Instant};
 
 fn room() -> ChannelName {
@@ -31,7 +30,7 @@ async fn users(node: &TestHub) -> Vec<String> {
 #[tokio::test]
 async fn the_members_of_a_dead_node_leave_within_its_lease_and_all_are_told_once() {
     let server = RedisServer::start().await;
-    let settings = RedisSettings::standalone(server.url());
+    let settings = server.settings();
     let near = TestHub::start(settings.clone()).await;
     let far = TestHub::start(settings.clone()).await;
     let observers = [near.observe("room:1").await, far.observe("room:1").await];
@@ -57,7 +56,7 @@ async fn the_members_of_a_dead_node_leave_within_its_lease_and_all_are_told_once
 #[tokio::test]
 async fn members_that_redis_forgot_are_put_back_and_those_who_left_meanwhile_are_not() {
     let mut server = RedisServer::start().await;
-    let near = TestHub::start(RedisSettings::standalone(server.url())).await;
+    let near = TestHub::start(server.settings()).await;
     let _ada = near.enter("room:1", "ada").await;
     let bob = near.enter("room:1", "bob").await;
     server.run::<String>(&["SAVE"]).await;

@@ -1,6 +1,6 @@
 //! Failovers that sentinels decide.
 
-use crate::harness::{Publisher, SentinelSetup, TestHub, until};
+use crate::harness::{Publisher, SentinelSetup, Servers, TestHub, until};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,21 +1,11 @@
 //! Several independent servers.
 
-use crate::harness::{RedisServer, TestHub, until};
-use fanline_redis::{Mode, RedisSettings};
-
-/// Settings that spread channels over these servers.
-pub(crate) fn shards(servers: &[RedisServer]) -> RedisSettings {
-    RedisSettings {
-        mode: Mode::Shards,
-        urls: servers.iter().map(RedisServer::url).collect(),
-        ..RedisSettings::standalone("")
-    }
-}
+use crate::harness::{RedisServer, Servers, TestHub, until};
 
 #[tokio::test]
 async fn channels_spread_and_a_dead_server_takes_only_its_own_with_it() {
     let mut servers = [RedisServer::start().await, RedisServer::start().await];
-    let hub = TestHub::start(shards(&servers)).await;
+    let hub = TestHub::start(servers[..].settings()).await;
     for number in 0..40 {
         hub.publish(&format!("a:{number}"), number).await.expect("published");
     }

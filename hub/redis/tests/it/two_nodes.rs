@@ -1,14 +1,13 @@
 //! Several nodes on one server behave as one hub.
 
-use crate::harness::{Publisher, RedisServer, TestHub};
-use fanline_redis::RedisSettings;
+use crate::harness::{Publisher, RedisServer, Servers, TestHub};
 use std::sync::Arc;
 use std::time::Duration;
 
 async fn nodes(server: &RedisServer, count: usize) -> Vec<Arc<TestHub>> {
     let mut nodes = Vec::new();
     for _ in 0..count {
-        nodes.push(Arc::new(TestHub::start(RedisSettings::standalone(server.url())).await));
+        nodes.push(Arc::new(TestHub::start(server.settings()).await));
     }
     nodes
 }
@@ -60,8 +59,8 @@ async fn a_member_on_a_channel_with_a_short_history_misses_nothing_at_full_speed
     let server = RedisServer::start().await;
     let nodes = nodes(&server, 2).await;
     let member = nodes[1].observe("short:room").await;
-    let publisher = Publisher::start(Arc::clone(&nodes[0]), "short:room", Duration::ZERO);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut publisher = Publisher::start(Arc::clone(&nodes[0]), "short:room", Duration::ZERO);
+    publisher.publishes(1000).await;
     let acknowledged = publisher.stop().await;
     assert_eq!(member.holds(&acknowledged).await, 0);
 }

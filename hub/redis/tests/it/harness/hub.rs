@@ -22,6 +22,7 @@ use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
@@ -130,6 +131,7 @@ impl TestHub {
 pub(crate) struct Publisher {
     task: JoinHandle<Vec<Published>>,
     stop: Arc<AtomicU64>,
+    acknowledged: watch::Receiver<u64>,
 }
 
 impl Publisher {
@@ -137,18 +139,28 @@ impl Publisher {
     pub(crate) fn start(hub: Arc<TestHub>, channel: &'static str, pause: Duration) -> Self {
         let stop = Arc::new(AtomicU64::new(u64::MAX));
         let last = Arc::clone(&stop);
+        let (count, counted) = watch::channel(0);
         let tasks = hub.tasks.clone();
         let task = tasks.spawn(async move {
             let mut acknowledged = Vec::new();
             let mut number = 1;
             while number <= last.load(Ordering::Relaxed) {
                 acknowledged.push(hub.publish_surely(channel, number).await.0);
+                count.send_replace(number);
                 number += 1;
                 tokio::time::sleep(pause).await;
             }
             acknowledged
         });
-        Publisher { task, stop }
+        Publisher { task, stop, acknowledged: counted }
+    }
+
+    /// Waits until so many more were acknowledged.
+    pub(crate) async fn publishes(&mut self, more: u64) {
+        let enough = *self.acknowledged.borrow() + more;
+        let reached = self.acknowledged.wait_for(|count| *count >= enough);
+        let reached = tokio::time::timeout(2 * DEADLINE, reached).await;
+        reached.expect("published in time").expect("the publisher goes on");
     }
 
     /// Stops; gives what was acknowledged.

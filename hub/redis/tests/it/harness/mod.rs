@@ -1,17 +1,14 @@
-//! What the tests build on: servers, brokers, hubs, and waiting with a deadline.
+//! What the tests build on: brokers and hubs on real servers, and members that write down what they get.
 
 mod broker;
-mod cluster;
 mod hub;
 mod observer;
-mod sentinel;
-mod server;
-mod wait;
+mod settings;
 
 pub(crate) use broker::Node;
-pub(crate) use cluster::ClusterSetup;
+pub(crate) use fanline_test_redis::{
+    ClusterSetup, DEADLINE, RedisServer, SentinelSetup, free_port, until,
+};
 pub(crate) use hub::{Publisher, TestHub};
 pub(crate) use observer::Observer;
-pub(crate) use sentinel::SentinelSetup;
-pub(crate) use server::{RedisServer, free_port};
-pub(crate) use wait::{DEADLINE, until};
+pub(crate) use settings::Servers;

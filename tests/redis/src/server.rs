@@ -1,6 +1,6 @@
 //! A real `redis-server` on a free port of the loopback, gone with its value.
 
-use super::until;
+use crate::wait::until;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, RedisResult};
 use std::net::TcpListener;
@@ -8,8 +8,10 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// A server process.
-pub(crate) struct RedisServer {
-    pub(crate) port: u16,
+#[derive(Debug)]
+pub struct RedisServer {
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
     folder: TempDir,
     arguments: Vec<String>,
     process: Child,
@@ -17,12 +19,12 @@ pub(crate) struct RedisServer {
 
 impl RedisServer {
     /// Starts one that keeps nothing on disk.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::with(&[]).await
     }
 
     /// Starts one with more settings, as on its command line.
-    pub(crate) async fn with(settings: &[&str]) -> Self {
+    pub async fn with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
         let mut arguments = vec!["--port".into(), port.to_string()];
@@ -36,7 +38,7 @@ impl RedisServer {
     }
 
     /// Starts a sentinel, which is told what to watch.
-    pub(crate) async fn sentinel(port: u16, watch: &str) -> Self {
+    pub async fn sentinel(port: u16, watch: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("sentinel.conf");
         std::fs::write(&file, format!("port {port}\nbind 127.0.0.1\n{watch}")).expect("written");
@@ -48,20 +50,25 @@ impl RedisServer {
     }
 
     /// Its name in a cluster.
-    pub(crate) async fn id(&self) -> String {
+    pub async fn id(&self) -> String {
         self.run(&["CLUSTER", "MYID"]).await
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its URL.
+    pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
     /// Runs a command as an operator would.
-    pub(crate) async fn run<T: FromRedisValue>(&self, command: &[&str]) -> T {
+    pub async fn run<T: FromRedisValue>(&self, command: &[&str]) -> T {
         self.try_run(command).await.expect("an answer")
     }
 
-    pub(crate) async fn try_run<T: FromRedisValue>(&self, command: &[&str]) -> RedisResult<T> {
+    /// Runs a command that may be refused.
+    ///
+    /// # Errors
+    /// The server's, or that of a connection that cannot be made.
+    pub async fn try_run<T: FromRedisValue>(&self, command: &[&str]) -> RedisResult<T> {
         let mut connection = self.connect().await?;
         let mut cmd = redis::cmd(command[0]);
         cmd.arg(&command[1..]);
@@ -69,12 +76,12 @@ impl RedisServer {
     }
 
     /// What it has written to its log; with `--logfile` among its settings.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// Adds an event that never expires to a log.
-    pub(crate) async fn xadd(&self, stream: &str, id: &str, value: &[u8]) {
+    pub async fn xadd(&self, stream: &str, id: &str, value: &[u8]) {
         let mut connection = self.connect().await.expect("a connection");
         let mut cmd = redis::cmd("XADD");
         cmd.arg(stream).arg(id).arg("x").arg(99_999_999_999_999_u64).arg("e").arg(value);
@@ -82,7 +89,7 @@ impl RedisServer {
     }
 
     /// The event in the first entry of a log.
-    pub(crate) async fn first_entry(&self, stream: &str) -> Vec<u8> {
+    pub async fn first_entry(&self, stream: &str) -> Vec<u8> {
         type Entry = (String, [(String, Vec<u8>); 2]);
         let entries: Vec<Entry> = self.run(&["XRANGE", stream, "-", "+", "COUNT", "1"]).await;
         let (_id, [_expiry, (_name, event)]) = entries.into_iter().next().expect("an entry");
@@ -90,7 +97,7 @@ impl RedisServer {
     }
 
     /// Waits until it has answered with an error so many times.
-    pub(crate) async fn has_said(&self, password: &str, error: &str, times: u64) {
+    pub async fn has_said(&self, password: &str, error: &str, times: u64) {
         let url = format!("redis://:{password}@127.0.0.1:{}", self.port);
         let url = if password.is_empty() { self.url() } else { url };
         let client = redis::Client::open(url).expect("a client");
@@ -119,19 +126,19 @@ impl RedisServer {
     }
 
     /// Ends it as a power cut would.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it ended");
     }
 
     /// Starts it again, on what it left on disk.
-    pub(crate) async fn restart(&mut self) {
+    pub async fn restart(&mut self) {
         self.process = spawn(&self.arguments);
         self.is_up().await;
     }
 
     /// Stops it where it stands, or lets it go on.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let pid = self.process.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status();
         assert!(sent.expect("kill runs").success());
@@ -157,7 +164,7 @@ fn spawn(arguments: &[String]) -> Child {
 }
 
 /// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }

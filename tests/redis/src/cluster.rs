@@ -1,17 +1,19 @@
 //! A cluster of three primaries with a replica each.
 
-use super::server::{RedisServer, free_port};
-use super::until;
-use fanline_redis::{Mode, RedisSettings};
+use crate::server::{RedisServer, free_port};
+use crate::wait::until;
 use std::process::{Command, Stdio};
 
 /// The six servers.
-pub(crate) struct ClusterSetup {
-    pub(crate) servers: Vec<RedisServer>,
+#[derive(Debug)]
+pub struct ClusterSetup {
+    /// Primaries and replicas.
+    pub servers: Vec<RedisServer>,
 }
 
 impl ClusterSetup {
-    pub(crate) async fn start() -> Self {
+    /// Starts them and waits until the cluster is whole. A primary that is silent for a second and a half is replaced.
+    pub async fn start() -> Self {
         let mut servers = Vec::new();
         for _ in 0..6 {
             let bus = free_port().to_string();
@@ -50,16 +52,25 @@ impl ClusterSetup {
         setup
     }
 
-    pub(crate) fn settings(&self) -> RedisSettings {
-        RedisSettings {
-            mode: Mode::Cluster,
-            urls: self.servers[..2].iter().map(RedisServer::url).collect(),
-            ..RedisSettings::standalone("")
+    /// The URLs of two of them: the others are to be found.
+    pub fn urls(&self) -> Vec<String> {
+        self.servers[..2].iter().map(RedisServer::url).collect()
+    }
+
+    /// The index of some primary other than this one.
+    pub async fn other_primary(&self, home: usize) -> usize {
+        for (index, server) in self.servers.iter().enumerate() {
+            let role: Vec<redis::Value> = server.try_run(&["ROLE"]).await.unwrap_or_default();
+            let is_primary = role.first() == Some(&redis::Value::BulkString(b"master".to_vec()));
+            if index != home && is_primary {
+                return index;
+            }
         }
+        panic!("there is no other primary");
     }
 
     /// The index of the primary that has the slot of a key.
-    pub(crate) async fn home(&self, key: &str) -> usize {
+    pub async fn home(&self, key: &str) -> usize {
         let slot: u64 = self.servers[0].run(&["CLUSTER", "KEYSLOT", key]).await;
         for (index, server) in self.servers.iter().enumerate() {
             let nodes: String = server.try_run(&["CLUSTER", "NODES"]).await.unwrap_or_default();
@@ -77,7 +88,7 @@ impl ClusterSetup {
     }
 
     /// Moves the slot of a key, with all that is in it, from one primary to another, as a resharding does.
-    pub(crate) async fn migrate(&self, key: &str, from: usize, to: usize) {
+    pub async fn migrate(&self, key: &str, from: usize, to: usize) {
         let slot: u64 = self.servers[0].run(&["CLUSTER", "KEYSLOT", key]).await;
         let slot = slot.to_string();
         let (source, target) = (&self.servers[from], &self.servers[to]);

@@ -1,21 +1,25 @@
 //! A primary, a replica and three sentinels that watch them.
 
-use super::server::{RedisServer, free_port};
-use super::until;
-use fanline_redis::{Mode, RedisSettings};
-
-/// The name under which the sentinels watch the primary.
-const NAME: &str = "main";
+use crate::server::{RedisServer, free_port};
+use crate::wait::until;
 
 /// The servers.
-pub(crate) struct SentinelSetup {
-    pub(crate) primary: RedisServer,
-    pub(crate) replica: RedisServer,
+#[derive(Debug)]
+pub struct SentinelSetup {
+    /// The primary at the start.
+    pub primary: RedisServer,
+    /// Its replica.
+    pub replica: RedisServer,
     sentinels: Vec<RedisServer>,
 }
 
 impl SentinelSetup {
-    pub(crate) async fn start() -> Self {
+    /// The name under which the sentinels watch the primary.
+    pub const NAME: &'static str = "main";
+
+    /// Starts them and waits until they know each other. A primary that is silent for a second is replaced.
+    pub async fn start() -> Self {
+        const NAME: &str = SentinelSetup::NAME;
         let primary = RedisServer::start().await;
         let port = primary.port.to_string();
         let replica = RedisServer::with(&["--replicaof", "127.0.0.1", &port]).await;
@@ -44,12 +48,8 @@ impl SentinelSetup {
         setup
     }
 
-    pub(crate) fn settings(&self) -> RedisSettings {
-        RedisSettings {
-            mode: Mode::Sentinel,
-            urls: self.sentinels.iter().map(RedisServer::url).collect(),
-            primary: NAME.into(),
-            ..RedisSettings::standalone("")
-        }
+    /// The URLs of the sentinels.
+    pub fn urls(&self) -> Vec<String> {
+        self.sentinels.iter().map(RedisServer::url).collect()
     }
 }

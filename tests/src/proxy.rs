@@ -1,0 +1,156 @@
+//! A TCP proxy between two parties, by which a test cuts, silences or delays what they say.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// Bytes that are on their way in one direction of a connection. Little, so that a silence is felt at once.
+const CHUNK_BYTES: usize = 16 * 1024;
+
+/// A proxy in front of one address. Dropping it ends its connections.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where to connect to it.
+    pub address: SocketAddr,
+    line: watch::Sender<Line>,
+    _accepting: JoinSet<()>,
+}
+
+/// What the line does with what is sent over it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Line {
+    /// Connections are ended at each new number.
+    cut: u64,
+    /// New ones are ended at once.
+    down: bool,
+    /// Nothing passes, and nobody is told.
+    silent: bool,
+    /// How much later everything arrives.
+    delay: Duration,
+}
+
+impl Proxy {
+    /// A proxy to `target`, which may not be there yet.
+    pub async fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (line, state) = watch::channel(Line::default());
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(listener, target, state));
+        Self { address, line, _accepting: accepting }
+    }
+
+    /// Ends all connections; new ones pass.
+    pub fn cut(&self) {
+        self.line.send_modify(|line| line.cut += 1);
+    }
+
+    /// Ends all connections, and new ones at once, until [`restore`](Self::restore).
+    pub fn take_down(&self) {
+        self.line.send_modify(|line| {
+            line.cut += 1;
+            line.down = true;
+        });
+    }
+
+    /// Holds back everything without ending anything, until [`restore`](Self::restore).
+    pub fn silence(&self) {
+        self.line.send_modify(|line| line.silent = true);
+    }
+
+    /// Delays everything in both directions.
+    pub fn delay(&self, delay: Duration) {
+        self.line.send_modify(|line| line.delay = delay);
+    }
+
+    /// Lets everything pass again, at once.
+    pub fn restore(&self) {
+        self.line.send_modify(|line| *line = Line { cut: line.cut, ..Line::default() });
+    }
+}
+
+async fn accept(listener: TcpListener, target: SocketAddr, line: watch::Receiver<Line>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((near, _)) = listener.accept().await else { return };
+        while connections.try_join_next().is_some() {}
+        if !line.borrow().down {
+            connections.spawn(carry(near, target, line.clone()));
+        }
+    }
+}
+
+async fn carry(near: TcpStream, target: SocketAddr, mut line: watch::Receiver<Line>) {
+    let cut = line.borrow().cut;
+    let Ok(far) = TcpStream::connect(target).await else { return };
+    // Without it the proxy would delay by itself.
+    let _best_effort = (near.set_nodelay(true), far.set_nodelay(true));
+    let (near_in, near_out) = near.into_split();
+    let (far_in, far_out) = far.into_split();
+    let there = pass(near_in, far_out, line.clone());
+    let back = pass(far_in, near_out, line.clone());
+    tokio::select! {
+        _ = line.wait_for(|line| line.cut != cut) => {}
+        () = there => {}
+        () = back => {}
+    }
+}
+
+/// Carries one direction until it ends.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::Receiver<Line>) {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let Ok(bytes @ 1..) = from.read(&mut chunk).await else { return };
+        let delay = line.borrow().delay;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        if line.wait_for(|line| !line.silent).await.is_err() {
+            return;
+        }
+        if to.write_all(&chunk[..bytes]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pair() -> (Proxy, TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let proxy = Proxy::to(listener.local_addr().expect("bound")).await;
+        let near = TcpStream::connect(proxy.address).await.expect("connected");
+        let (far, _) = listener.accept().await.expect("carried");
+        (proxy, near, far)
+    }
+
+    #[tokio::test]
+    async fn a_silence_holds_back_and_loses_nothing() {
+        let (proxy, mut near, mut far) = pair().await;
+        proxy.silence();
+        near.write_all(b"hello").await.expect("written");
+        let mut five = [0; 5];
+        let early = tokio::time::timeout(Duration::from_millis(100), far.read_exact(&mut five));
+        early.await.expect_err("nothing passes");
+        proxy.restore();
+        far.read_exact(&mut five).await.expect("it arrives");
+        assert_eq!(&five, b"hello");
+    }
+
+    #[tokio::test]
+    async fn a_cut_ends_both_sides() {
+        let (proxy, mut near, mut far) = pair().await;
+        proxy.cut();
+        let mut byte = [0];
+        assert!(matches!(near.read(&mut byte).await, Ok(0) | Err(_)));
+        assert!(matches!(far.read(&mut byte).await, Ok(0) | Err(_)));
+    }
+}
