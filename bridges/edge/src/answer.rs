@@ -4,8 +4,11 @@
 //! of the request, HTTP nothing. Read [`PublishAnswer`] first.
 
 use crate::limits::MEMBERS_MAX;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use fanline_core::broker::{Member, Published};
 use fanline_core::catchup::Recovery;
+use fanline_core::command::Reply;
 use fanline_core::event::Event;
 use fanline_core::history::History;
 use fanline_core::ids::EventId;
@@ -73,6 +76,34 @@ impl Serialize for ViolationsView<'_> {
             rule: &violation.rule,
             message: &violation.message,
         }))
+    }
+}
+
+/// What a `call` is answered, once or several times.
+#[derive(Debug, Serialize)]
+pub struct CallAnswer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<bool>,
+}
+
+impl<'a> CallAnswer<'a> {
+    /// The answer that a reply is, its JSON byte for byte.
+    #[must_use]
+    pub fn new(reply: &'a Reply) -> Self {
+        let payload = &reply.payload;
+        let json = || serde_json::from_slice(payload.data()).ok();
+        let data = payload.content_type().is_json().then(json).flatten();
+        let (content_type, data_base64) = match data {
+            Some(_) => (None, None),
+            None => (Some(payload.content_type().as_str()), Some(STANDARD.encode(payload.data()))),
+        };
+        CallAnswer { data, content_type, data_base64, more: reply.more.then_some(true) }
     }
 }
 
@@ -218,6 +249,7 @@ mod tests {
     use super::*;
     use fanline_core::catchup::LossReason;
     use fanline_core::clock::Timestamp;
+    use fanline_core::event::Payload;
     use fanline_core::ids::{ConnectionId, UserId};
     use fanline_core::random::Random;
 
@@ -241,6 +273,20 @@ mod tests {
         let shown = json(&MemberView(&member()));
         let end = r#""user":"ada","info":{"name": "Ada"},"joined_at":"1970-01-01T00:00:00.000Z"}"#;
         assert!(shown.starts_with(r#"{"connection":""#) && shown.ends_with(end), "{shown}");
+    }
+
+    #[test]
+    fn a_reply_is_json_byte_for_byte_or_base64_and_says_if_more_follow() {
+        let reply = |content_type: &str, data: &'static [u8], more| {
+            let payload = Payload::new(content_type.parse().unwrap(), data.into()).unwrap();
+            json(&CallAnswer::new(&Reply { more, ..Reply::only(payload) }))
+        };
+        assert_eq!(reply("", b"{ \"n\":1.0e2 }", false), r#"{"data":{ "n":1.0e2 }}"#);
+        assert_eq!(reply("", b"null", true), r#"{"data":null,"more":true}"#);
+        assert_eq!(
+            reply("image/png", b"\0\x01", false),
+            r#"{"content_type":"image/png","data_base64":"AAE="}"#
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::token::Identity;
 use fanline_core::broker::{Member, Published};
 use fanline_core::catchup::Start;
+use fanline_core::command::{Call, CommandDraft, MethodName, TraceParent};
 use fanline_core::event::{EventType, Payload};
 use fanline_core::feed::{self, Opened};
 use fanline_core::history::{History, HistoryRequest};
@@ -11,7 +12,6 @@ use fanline_core::permission::{Action, authorise};
 use fanline_core::presence::Membership;
 use fanline_core::publish::{Draft, Origin};
 use fanline_core::{ChannelName, Hub, Reason, Refusal};
-use std::convert::Infallible;
 use std::sync::Arc;
 
 /// A connection and who it belongs to. Cheap to clone; operations take it whole, so that they can outlive a borrow.
@@ -41,11 +41,15 @@ pub struct ClientEvent {
 #[derive(Clone, Debug)]
 pub struct ClientCall {
     /// The method.
-    pub method: String,
+    pub method: MethodName,
     /// The channel that the call is about, if it is about one.
     pub channel: Option<ChannelName>,
     /// What is handed over.
-    pub payload: Option<Payload>,
+    pub payload: Payload,
+    /// Lets a second backend answer when the first went away.
+    pub key: Option<String>,
+    /// Where in a trace the call stands.
+    pub trace: Option<TraceParent>,
 }
 
 impl Client {
@@ -95,6 +99,18 @@ impl Client {
         start: Start,
     ) -> Result<(Opened, Membership), Refusal> {
         self.may_join(&channel)?;
+        self.place(channel, start).await
+    }
+
+    /// Opens a channel and becomes a member of it because a backend says so, whatever the token grants.
+    ///
+    /// # Errors
+    /// An unknown namespace, or a broker that is not available.
+    pub async fn place(
+        self,
+        channel: ChannelName,
+        start: Start,
+    ) -> Result<(Opened, Membership), Refusal> {
         let opened = feed::open(self.hub.clone(), channel.clone(), start).await?;
         let member = Member {
             connection: self.connection,
@@ -148,22 +164,42 @@ impl Client {
         self.hub.members(&channel).await
     }
 
-    /// Calls a backend.
+    /// Calls a backend. Whatever it publishes is published, but what it [joins and leaves](fanline_core::command::Reply)
+    /// is for the caller to do.
     ///
     /// # Errors
-    /// Not allowed, or [`Reason::NoHandler`]: no backend can register yet, so that nobody answers any method.
-    pub async fn call(self, call: ClientCall) -> Result<Infallible, Refusal> {
-        let ClientCall { method, channel, payload: _ } = call;
+    /// Not allowed, or as [`Hub::call`]. Everything else comes out of the call.
+    pub fn call(&self, call: ClientCall) -> Result<Call, Refusal> {
+        let ClientCall { method, channel, payload, key, trace } = call;
         if let Some(channel) = &channel {
             self.authorise(Action::Subscribe, channel)?;
         }
-        let granted = self.identity.methods.as_ref();
-        if granted.is_some_and(|methods| !methods.iter().any(|granted| granted.matches(&method))) {
-            let refusal = Refusal::new(Reason::PermissionDenied, "the token does not grant this");
-            return Err(refusal.with_field("method"));
+        self.may_call(&method)?;
+        self.hub.call(CommandDraft {
+            method,
+            channel,
+            payload,
+            user: self.identity.user.clone(),
+            connection: Some(self.connection),
+            claims: Arc::clone(&self.identity.claims),
+            idempotency_key: key,
+            trace,
+        })
+    }
+
+    fn may_call(&self, method: &MethodName) -> Result<(), Refusal> {
+        let denied = |message: &'static str| {
+            Err(Refusal::new(Reason::PermissionDenied, message).with_field("method"))
+        };
+        if method.is_reserved() {
+            return denied("methods that begin with `fanline.` are called by the hub itself");
         }
-        let refusal = Refusal::new(Reason::NoHandler, "nobody answers calls of this method");
-        Err(refusal.with_field("method"))
+        let granted = match &self.identity.methods {
+            Some(methods) => methods.iter().any(|granted| granted.matches(method.as_str())),
+            // Without the claim, whoever has a user may call anything.
+            None => self.identity.user.is_some(),
+        };
+        if granted { Ok(()) } else { denied("the token does not grant this") }
     }
 
     fn authorise(&self, action: Action, channel: &ChannelName) -> Result<(), Refusal> {

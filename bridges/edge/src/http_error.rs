@@ -4,12 +4,14 @@
 
 use crate::answer::ViolationsView;
 use bytes::Bytes;
+use fanline_core::command::{CommandError, ErrorCode};
 use fanline_core::{Reason, Refusal};
 use http::header::{
     CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
+use std::time::Duration;
 
 /// The answer to a refused request. A 401 says that the token is the fault; for a request without one see
 /// [`token_required`].
@@ -50,6 +52,46 @@ pub fn http_status(reason: Reason) -> StatusCode {
     }
 }
 
+/// The answer to a call that failed: ours, or the backend's error with the HTTP status of its code.
+#[must_use]
+pub fn call_problem(error: &CommandError) -> Response<Bytes> {
+    match error {
+        CommandError::Hub(refusal) => problem(refusal),
+        CommandError::Backend(backend) => {
+            let status = backend_status(backend.code());
+            let problem = Problem {
+                status: status.as_u16(),
+                title: status.canonical_reason(),
+                detail: error.message(),
+                reason: error.reason(),
+                field: None,
+                violations: ViolationsView(&[]),
+            };
+            respond(status, &problem, error.retry_after())
+        }
+    }
+}
+
+/// The HTTP status of a backend's code, as google.rpc.Code maps them. A backend that finds its caller not authenticated is
+/// 403 here: 401 asks for another token of the hub, which would not help.
+fn backend_status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidArgument | ErrorCode::FailedPrecondition | ErrorCode::OutOfRange => {
+            StatusCode::BAD_REQUEST
+        }
+        ErrorCode::PermissionDenied | ErrorCode::Unauthenticated => StatusCode::FORBIDDEN,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::AlreadyExists | ErrorCode::Aborted => StatusCode::CONFLICT,
+        ErrorCode::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        ErrorCode::Cancelled | ErrorCode::Unknown | ErrorCode::Internal | ErrorCode::DataLoss => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}
+
 /// The body. Without a `type` it is `about:blank`, whose title is the status in words (RFC 9457, section 4.2.1).
 #[derive(Serialize)]
 struct Problem<'a> {
@@ -57,7 +99,7 @@ struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<&'static str>,
     detail: &'a str,
-    reason: &'static str,
+    reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
     #[serde(skip_serializing_if = "ViolationsView::is_empty")]
@@ -74,8 +116,19 @@ fn answer(refusal: &Refusal, challenge: HeaderValue) -> Response<Bytes> {
         field: refusal.field(),
         violations: ViolationsView(refusal.violations()),
     };
-    let body =
-        serde_json::to_vec(&problem).expect("a struct of numbers and strings is always JSON");
+    let mut response = respond(status, &problem, refusal.retry_after());
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+fn respond(
+    status: StatusCode,
+    problem: &Problem<'_>,
+    retry_after: Option<Duration>,
+) -> Response<Bytes> {
+    let body = serde_json::to_vec(problem).expect("a struct of numbers and strings is always JSON");
 
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
@@ -83,10 +136,7 @@ fn answer(refusal: &Refusal, challenge: HeaderValue) -> Response<Bytes> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(WWW_AUTHENTICATE, challenge);
-    }
-    if let Some(after) = refusal.retry_after() {
+    if let Some(after) = retry_after {
         // Whole seconds are all that the header knows; rounded down, a client would come too early.
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -97,7 +147,7 @@ fn answer(refusal: &Refusal, challenge: HeaderValue) -> Response<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use fanline_core::command::BackendError;
 
     fn body(response: &Response<Bytes>) -> serde_json::Value {
         serde_json::from_slice(response.body()).unwrap()
@@ -138,6 +188,22 @@ mod tests {
         assert!(!response.headers().contains_key("retry-after"));
         assert_eq!(body(&response)["field"], "channel");
         assert_eq!(body(&response)["detail"], "a \"quoted\" fault");
+    }
+
+    #[test]
+    fn a_backends_error_has_the_status_of_its_code_and_its_own_reason() {
+        let error = BackendError::new(ErrorCode::Aborted, Some("ROOM_LOCKED"), "it is locked");
+        let error = CommandError::Backend(error.with_retry_after(Duration::from_secs(3)));
+        let response = call_problem(&error);
+        assert_eq!(response.status(), 409);
+        assert_eq!(response.headers()["retry-after"], "3");
+        assert_eq!(body(&response)["reason"], "ROOM_LOCKED");
+        assert_eq!(body(&response)["detail"], "it is locked");
+
+        let error = BackendError::new(ErrorCode::Unauthenticated, None, "who are you?");
+        let response = call_problem(&CommandError::Backend(error));
+        assert_eq!(response.status(), 403, "another token would not help");
+        assert!(!response.headers().contains_key("www-authenticate"));
     }
 
     #[test]

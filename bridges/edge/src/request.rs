@@ -54,9 +54,14 @@ pub struct CallFields<'a> {
     /// The channel that it is about, if it is about one.
     #[serde(borrow)]
     pub channel: Option<Cow<'a, str>>,
-    /// What is handed over, byte for byte.
+    /// What is handed over, byte for byte. Default: `null`.
     #[serde(borrow, default, deserialize_with = "also_null")]
     pub data: Option<&'a RawValue>,
+    /// The idempotency key.
+    pub key: Option<String>,
+    /// The trace context (W3C Trace Context). One that is malformed is left out.
+    #[serde(borrow)]
+    pub traceparent: Option<Cow<'a, str>>,
 }
 
 impl PublishFields<'_> {
@@ -101,9 +106,13 @@ impl CallFields<'_> {
     /// # Errors
     /// The field that is missing or wrong.
     pub fn check(self) -> Result<ClientCall, Refusal> {
-        let method = self.method.ok_or_else(|| missing("method"))?.into_owned();
-        let channel = self.channel.as_deref().map(str::parse).transpose()?;
-        Ok(ClientCall { method, channel, payload: self.data.map(Payload::json) })
+        Ok(ClientCall {
+            method: self.method.as_deref().ok_or_else(|| missing("method"))?.parse()?,
+            channel: self.channel.as_deref().map(str::parse).transpose()?,
+            payload: Payload::json(self.data.unwrap_or(RawValue::NULL)),
+            key: self.key,
+            trace: self.traceparent.as_deref().and_then(|text| text.parse().ok()),
+        })
     }
 }
 
@@ -161,7 +170,18 @@ mod tests {
             let refusal = publish(text).unwrap_err();
             assert_eq!((refusal.reason(), refusal.field()), (reason, Some(field)), "{text}");
         }
-        let call = CallFields { method: None, channel: None, data: None };
-        assert_eq!(call.check().unwrap_err().field(), Some("method"));
+        for call in [r#"{"data":1}"#, r#"{"method":"a b"}"#] {
+            let call: CallFields<'_> = serde_json::from_str(call).unwrap();
+            assert_eq!(call.check().unwrap_err().field(), Some("method"));
+        }
+    }
+
+    #[test]
+    fn a_call_without_data_hands_null_over_and_a_malformed_trace_is_left_out() {
+        let call = r#"{"method":"chat.rename","traceparent":"00-0-0-0"}"#;
+        let call: CallFields<'_> = serde_json::from_str(call).unwrap();
+        let call = call.check().unwrap();
+        assert_eq!(call.payload.data(), "null");
+        assert_eq!((call.channel, call.key, call.trace), (None, None, None));
     }
 }

@@ -9,6 +9,7 @@ mod claims;
 mod header;
 mod key;
 mod object;
+mod others;
 
 #[cfg(test)]
 mod forgeries;
@@ -95,6 +96,8 @@ pub struct Identity {
     pub join: Vec<ChannelName>,
     /// The methods that the client may call. None: any.
     pub methods: Option<Vec<Pattern>>,
+    /// What else the token says: for the backends that answer its commands.
+    pub claims: fanline_core::command::Claims,
     /// When all of this ends.
     pub expires_at: Timestamp,
 }

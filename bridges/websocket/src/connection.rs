@@ -1,11 +1,12 @@
 //! The life of one connection, as one task that is polled by hand.
 //!
-//! Each turn does, in this order, what can be done: timers, what the socket still has to take, the operation under
-//! way, one message from the client, news from the channels. As long as the socket takes nothing, nothing is read and
+//! Each turn does, in this order, what can be done: timers, what the socket still has to take, an answer to a command,
+//! the operation under way, one message from the client, news from the channels. As long as the socket takes nothing, nothing is read and
 //! nothing is taken from the logs: that is all there is to back-pressure.
 //!
 //! What is done about a request stands in [`conversation`](crate::conversation).
 
+use crate::calls::Calls;
 use crate::close::CloseCode;
 use crate::frame;
 use crate::limits::{LINGER, PING_JITTER, RECONNECT_WITHIN};
@@ -40,6 +41,8 @@ pub(crate) struct Connection {
     pub(crate) session: Option<Session>,
     /// The operation under way. While there is one, nothing is read.
     pub(crate) work: Option<Work>,
+    /// The commands under way, beside it.
+    pub(crate) calls: Calls,
     /// Requests in a row that could not be read.
     pub(crate) faults: u8,
     phase: Phase,
@@ -125,6 +128,7 @@ impl Connection {
             timers: Timers::new(),
             session: None,
             work: None,
+            calls: Calls::default(),
             faults: 0,
             phase: Phase::Open,
             _counted: counted,
@@ -158,6 +162,10 @@ impl Connection {
         }
         if let Some(turn) = self.flush(cx) {
             return turn;
+        }
+        if let Poll::Ready(answered) = self.calls.poll_next(cx) {
+            self.on_answered(answered);
+            return Turn::Again;
         }
         match &mut self.work {
             Some(work) => {
@@ -298,6 +306,7 @@ impl Connection {
         if self.phase == Phase::Open {
             self.phase = Phase::Closing;
             (self.session, self.work) = (None, None);
+            self.calls = Calls::default();
             last.into_iter().for_each(|frame| self.socket.outbox.push(frame));
         }
     }

@@ -1,15 +1,17 @@
 //! What a connection does about a request: nothing before the token, then one operation after the other.
 
+use crate::calls::Answered;
 use crate::close::CloseCode;
 use crate::connection::Connection;
-use crate::limits::{EXPIRING, FAULTS_BEFORE_CLOSE};
+use crate::limits::{EXPIRING, FAULTS_BEFORE_CLOSE, RETRY_CALL};
 use crate::message;
 use crate::request::{BadRequest, Operation, Request, RequestId};
 use crate::session::Session;
 use crate::timers::Timer;
 use crate::work::{self, Done};
+use fanline_core::command::CommandError;
 use fanline_core::{Reason, Refusal};
-use fanline_edge::{Client, Identity, Verdict};
+use fanline_edge::{Client, ClientCall, Identity, Verdict};
 use std::time::Duration;
 
 impl Connection {
@@ -127,6 +129,7 @@ impl Connection {
         };
         let client = session.client.clone();
         let work = match operation {
+            Operation::Call(call) => return self.on_call(id, client, call),
             Operation::Ping => return self.socket.outbox.push(message::pong(&id)),
             Operation::Leave { channel } => match session.leave(&channel) {
                 Ok(membership) => work::leave(membership, id),
@@ -141,6 +144,50 @@ impl Connection {
             Operation::History { channel, request } => work::history(client, id, channel, request),
         };
         self.work = Some(work);
+    }
+
+    /// Sends a command on its way. It is no work of the connection, which goes on.
+    fn on_call(&mut self, id: RequestId, client: Client, call: ClientCall) {
+        let calls_max = self.limits().commands_in_flight;
+        if self.calls.len() >= calls_max {
+            let message = format!("a connection has at most {calls_max} commands under way");
+            let refusal = Refusal::new(Reason::LimitExceeded, message);
+            return self.answer_refusal(Some(&id), &refusal.with_retry_after(RETRY_CALL));
+        }
+        match client.call(call) {
+            Ok(call) => self.calls.add(id, client, call),
+            Err(refusal) => self.answer_refusal(Some(&id), &refusal),
+        }
+    }
+
+    /// What came of a command. A reply moves the connection before the client gets it.
+    pub(crate) fn on_answered(&mut self, answered: Answered) {
+        let channels_max = self.limits().channels_per_connection;
+        let Some(session) = &mut self.session else { return };
+        let (id, reply, entries) = match answered {
+            Answered::Failed { id, error } => {
+                if let CommandError::Hub(refusal) = &error {
+                    self.edge.metrics.refused(refusal.reason());
+                }
+                return self.socket.outbox.push(message::failed(&id, &error));
+            }
+            Answered::Reply { id, reply, entries } => (id, reply, entries),
+        };
+        for entry in entries {
+            // The client may have joined by itself meanwhile, or be in as many channels as it may.
+            if session.admits(entry.0.channel(), channels_max).is_ok() {
+                let (channel, joined) = session.enter(entry);
+                self.edge.metrics.joined();
+                self.socket.outbox.push(message::placed(&channel, joined));
+            }
+        }
+        for channel in &reply.leave {
+            // Dropping the membership ends it.
+            if session.leave(channel).is_ok() {
+                self.socket.outbox.push(message::left_by_backend(channel));
+            }
+        }
+        self.socket.outbox.push(message::reply(&id, &reply));
     }
 
     fn on_bad_request(&mut self, bad: &BadRequest) {

@@ -18,6 +18,7 @@ mod outbox;
 mod socket;
 
 // The connection.
+mod calls;
 mod connection;
 mod conversation;
 mod handshake;

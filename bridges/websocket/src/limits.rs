@@ -23,6 +23,8 @@ pub(crate) const FRAMES_AT_REST: usize = 4;
 pub(crate) const EXPIRING: Duration = Duration::from_secs(30);
 /// How long a client may take to end its side after our Close.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
+/// What a client with too many commands under way is told to wait: some of them will be answered by then.
+pub(crate) const RETRY_CALL: Duration = Duration::from_millis(100);
 /// How much the Ping interval varies, so that connections that came together do not stay together.
 pub(crate) const PING_JITTER: f64 = 0.2;
 /// Clients of a draining node come back within this time.

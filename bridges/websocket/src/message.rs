@@ -5,14 +5,15 @@ use crate::request::RequestId;
 use bytes::Bytes;
 use fanline_core::broker::{Member, PresenceChange, Published};
 use fanline_core::catchup::Gap;
+use fanline_core::command::{CommandError, Reply};
 use fanline_core::event::{Event, WireForm};
 use fanline_core::feed::Joined;
 use fanline_core::history::History;
 use fanline_core::ids::{ConnectionId, UserId};
 use fanline_core::{ChannelName, Reason, Refusal};
 use fanline_edge::answer::{
-    HistoryAnswer, MemberView, PresenceAnswer, PublishAnswer, RecoveryView, Seconds, Shown,
-    ViolationsView, close_with_events, write_json,
+    CallAnswer, HistoryAnswer, MemberView, PresenceAnswer, PublishAnswer, RecoveryView, Seconds,
+    Shown, ViolationsView, close_with_events, write_json,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -79,6 +80,11 @@ pub(crate) fn left(channel: &ChannelName, reason: Reason) -> Bytes {
     encode(&Message::Left { channel: Shown(channel), reason: reason.as_str() })
 }
 
+/// A backend took the connection out of a channel, by its reply to a command.
+pub(crate) fn left_by_backend(channel: &ChannelName) -> Bytes {
+    encode(&Message::Left { channel: Shown(channel), reason: "server" })
+}
+
 /// A request failed.
 pub(crate) fn error(id: Option<&RequestId>, refusal: &Refusal) -> Bytes {
     encode(&Message::Error {
@@ -89,6 +95,28 @@ pub(crate) fn error(id: Option<&RequestId>, refusal: &Refusal) -> Bytes {
         violations: ViolationsView(refusal.violations()),
         retry_after_ms: refusal.retry_after().map(millis),
     })
+}
+
+/// A command failed: by the hub's reasons, or by the backend's.
+pub(crate) fn failed(id: &RequestId, error: &CommandError) -> Bytes {
+    encode(&Message::Error {
+        id: Some(id.as_raw()),
+        reason: error.reason(),
+        message: error.message(),
+        field: error.field(),
+        violations: ViolationsView(&[]),
+        retry_after_ms: error.retry_after().map(millis),
+    })
+}
+
+/// The server put the connection into a channel.
+pub(crate) fn placed(channel: &ChannelName, joined: Joined) -> Bytes {
+    encode(&Message::Joined { channel: Shown(channel), position: Shown(joined.position) })
+}
+
+/// An answer to a `call`.
+pub(crate) fn reply(id: &RequestId, reply: &Reply) -> Bytes {
+    encode(&Answer { op: "reply", id: id.as_raw(), answer: CallAnswer::new(reply) })
 }
 
 /// The answer to a `ping`.
@@ -177,6 +205,10 @@ enum Message<'a> {
         reconnect: bool,
         retry_after_ms: u64,
     },
+    Joined {
+        channel: Shown<&'a ChannelName>,
+        position: Shown<fanline_core::Position>,
+    },
     Left {
         channel: Shown<&'a ChannelName>,
         reason: &'static str,
@@ -184,7 +216,7 @@ enum Message<'a> {
     Error {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<&'a RawValue>,
-        reason: &'static str,
+        reason: &'a str,
         message: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         field: Option<&'static str>,
@@ -198,7 +230,7 @@ enum Message<'a> {
     },
 }
 
-/// `ok`, with what the operation has to say.
+/// `ok` or `reply`, with what the operation has to say.
 #[derive(Serialize)]
 struct Answer<'a, T> {
     op: &'static str,

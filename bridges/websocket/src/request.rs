@@ -4,8 +4,10 @@ use crate::limits::ID_BYTES;
 use fanline_core::catchup::Start;
 use fanline_core::history::HistoryRequest;
 use fanline_core::{ChannelName, Reason, Refusal};
-use fanline_edge::ClientEvent;
-use fanline_edge::request::{HistoryFields, PublishFields, also_null, channel, missing};
+use fanline_edge::request::{
+    CallFields, HistoryFields, PublishFields, also_null, channel, missing,
+};
+use fanline_edge::{ClientCall, ClientEvent};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -27,6 +29,7 @@ pub(crate) enum Operation {
     Join { channel: ChannelName, start: Start },
     Leave { channel: ChannelName },
     Publish(ClientEvent),
+    Call(ClientCall),
     Presence { channel: ChannelName },
     History { channel: ChannelName, request: HistoryRequest },
     Ping,
@@ -81,12 +84,16 @@ struct Frame<'a> {
     #[serde(borrow)]
     channel: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     since: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "type")]
     event_type: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "also_null")]
     data: Option<&'a RawValue>,
     key: Option<String>,
+    #[serde(borrow)]
+    traceparent: Option<Cow<'a, str>>,
     echo: Option<bool>,
     limit: Option<u32>,
     reverse: Option<bool>,
@@ -100,7 +107,19 @@ struct OnlyId<'a> {
 
 impl Frame<'_> {
     fn operation(self, history_bytes: usize) -> Result<Operation, Refusal> {
-        let Frame { channel: name, since, event_type, data, key, echo, limit, reverse, .. } = self;
+        let Frame {
+            channel: name,
+            method,
+            since,
+            event_type,
+            data,
+            key,
+            traceparent,
+            echo,
+            limit,
+            reverse,
+            ..
+        } = self;
         let op = self.op.as_deref().ok_or_else(|| missing("op"))?;
         Ok(match op {
             "join" => Operation::Join {
@@ -111,6 +130,9 @@ impl Frame<'_> {
             "publish" => Operation::Publish(
                 PublishFields { channel: name, event_type, data, key, echo }.check()?,
             ),
+            "call" => Operation::Call(
+                CallFields { method, channel: name, data, key, traceparent }.check()?,
+            ),
             "presence" => Operation::Presence { channel: channel(name.as_deref())? },
             "history" => {
                 let fields = HistoryFields { channel: name, since, limit, reverse };
@@ -119,7 +141,7 @@ impl Frame<'_> {
             }
             "ping" => Operation::Ping,
             _ => {
-                let message = "unknown operation; there are auth, join, leave, publish, presence, history and ping";
+                let message = "unknown operation; there are auth, join, leave, publish, call, presence, history and ping";
                 return Err(Refusal::new(Reason::UnknownOperation, message).with_field("op"));
             }
         })

@@ -4,7 +4,7 @@
 //! parse is how tokens get forged.
 
 use super::object::Object;
-use super::{Identity, unauthenticated};
+use super::{Identity, others, unauthenticated};
 use crate::limits::TOKEN_INFO_BYTES;
 use bytes::Bytes;
 use fanline_core::clock::Timestamp;
@@ -39,6 +39,9 @@ pub(super) struct Claims {
     channels: Object<ChannelsClaim>,
     #[serde(default, deserialize_with = "present")]
     methods: Option<Vec<Parsed<Pattern>>>,
+    /// Read apart, since they have no names here.
+    #[serde(skip)]
+    others: fanline_core::command::Claims,
 }
 
 /// The claim `channels`: patterns per action, and the channels to be put into at once.
@@ -53,18 +56,19 @@ struct ChannelsClaim {
 }
 
 impl Claims {
-    pub(super) fn decode(json: &[u8]) -> Result<Self, Refusal> {
-        let mut json = serde_json::Deserializer::from_slice(json);
-        let Object(claims) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            // The path alone: the error's own text quotes what the token contains.
-            let path = error.path();
-            unauthenticated(format!(
-                "the token's claims are wrong at `{path}`: doubled, or not what they must be"
-            ))
-        })?;
+    pub(super) fn decode(text: &[u8]) -> Result<Self, Refusal> {
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let Object::<Claims>(claims) =
+            serde_path_to_error::deserialize(&mut json).map_err(|error| {
+                // The path alone: the error's own text quotes what the token contains.
+                let path = error.path();
+                unauthenticated(format!(
+                    "the token's claims are wrong at `{path}`: doubled, or not what they must be"
+                ))
+            })?;
         json.end()
             .map_err(|_| unauthenticated("the token's claims are followed by something else"))?;
-        Ok(claims)
+        Ok(Claims { others: others::read(text), ..claims })
     }
 
     /// What the claims say about the client, once all that limits the token has been checked.
@@ -88,6 +92,7 @@ impl Claims {
             },
             join: unwrap_all(channels.join),
             methods: self.methods.map(unwrap_all),
+            claims: self.others,
             expires_at,
         })
     }

@@ -1,0 +1,98 @@
+//! The commands of a connection that are under way: several at a time, beside its one operation, so that a backend that
+//! takes its time holds up nothing else.
+//!
+//! A reply may move the connection. Channels are opened here, while the connection goes on; taking them in is its own
+//! affair, so that the client is told of them, and in which order, before it gets the reply.
+
+use crate::request::RequestId;
+use crate::work::Entry;
+use fanline_core::catchup::Start;
+use fanline_core::command::{Call, CommandError, Reply};
+use fanline_edge::Client;
+use futures_util::stream::{SelectAll, Stream, StreamExt};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// The commands under way. Without any it costs a pointer.
+#[derive(Default)]
+pub(crate) struct Calls(Option<Box<SelectAll<UnderWay>>>);
+
+/// What became of a command.
+pub(crate) enum Answered {
+    /// A reply, with the channels that were opened for it.
+    Reply { id: RequestId, reply: Reply, entries: Vec<Entry> },
+    /// There is no reply but this.
+    Failed { id: RequestId, error: CommandError },
+}
+
+struct UnderWay {
+    id: RequestId,
+    client: Client,
+    call: Call,
+    /// A reply whose channels are being opened. The next one waits for it.
+    opening: Option<Opening>,
+}
+
+type Opening = Pin<Box<dyn Future<Output = (Reply, Vec<Entry>)> + Send>>;
+
+impl Calls {
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |calls| calls.len())
+    }
+
+    pub(crate) fn add(&mut self, id: RequestId, client: Client, call: Call) {
+        self.0.get_or_insert_default().push(UnderWay { id, client, call, opening: None });
+    }
+
+    /// The next answer. Pending also when nothing is under way.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Answered> {
+        if let Some(calls) = &mut self.0 {
+            if let Some(answered) = ready!(calls.poll_next_unpin(cx)) {
+                return Poll::Ready(answered);
+            }
+            self.0 = None;
+        }
+        Poll::Pending
+    }
+}
+
+impl Stream for UnderWay {
+    type Item = Answered;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Answered>> {
+        let this = &mut *self;
+        loop {
+            if let Some(opening) = &mut this.opening {
+                let (reply, entries) = ready!(opening.as_mut().poll(cx));
+                this.opening = None;
+                let id = this.id.clone();
+                return Poll::Ready(Some(Answered::Reply { id, reply, entries }));
+            }
+            let id = this.id.clone();
+            return Poll::Ready(match ready!(this.call.poll_reply(cx)) {
+                Some(Ok(reply)) if !reply.join.is_empty() => {
+                    this.opening = Some(Box::pin(open(this.client.clone(), reply)));
+                    continue;
+                }
+                Some(Ok(reply)) => Some(Answered::Reply { id, reply, entries: Vec::new() }),
+                Some(Err(error)) => Some(Answered::Failed { id, error }),
+                None => None,
+            });
+        }
+    }
+}
+
+/// Opens the channels that a reply puts the connection into, each from its live end.
+async fn open(client: Client, reply: Reply) -> (Reply, Vec<Entry>) {
+    let mut entries = Vec::new();
+    for channel in &reply.join {
+        match client.clone().place(channel.clone(), Start::Live).await {
+            Ok(entry) => entries.push(entry),
+            Err(refusal) => {
+                tracing::warn!(%channel, %refusal, "a backend's reply joins a channel that cannot be joined")
+            }
+        }
+    }
+    (reply, entries)
+}
