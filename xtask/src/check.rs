@@ -103,6 +103,6 @@ fn doc(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 fn proto(workspace: &Workspace) -> anyhow::Result<()> {
-    let buf = setup::node_packages(workspace)?.join(".bin/buf");
+    let buf = setup::node_packages(workspace, &workspace.node())?.join(".bin/buf");
     process::run(workspace.command(buf).arg("lint").current_dir(workspace.path("proto")))
 }

@@ -10,6 +10,7 @@ mod check;
 mod generate;
 mod hub;
 mod process;
+mod sdk;
 mod setup;
 mod tally;
 mod test;

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 pub(crate) use self::cargo_tool::{CARGO_DENY, CARGO_NEXTEST};
 pub(crate) use self::node::packages as node_packages;
-use crate::workspace::Workspace;
+use crate::{sdk, workspace::Workspace};
 
 /// What the end-to-end tests find in their environment, besides the hub.
 pub(crate) struct Clients {
@@ -28,9 +28,11 @@ pub(crate) struct Clients {
 impl Clients {
     pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Self> {
         redis::server(workspace)?;
+        node::packages(workspace, &workspace.sdk())?;
+        sdk::build(workspace)?;
         Ok(Self {
             chromium: browser::chromium(workspace)?,
-            node_modules: node::packages(workspace)?,
+            node_modules: node::packages(workspace, &workspace.node())?,
             python: python::interpreter(workspace)?,
         })
     }

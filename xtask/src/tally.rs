@@ -13,7 +13,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Takes one line of output of `cargo nextest run` or `cargo test`.
+    /// Takes one line of output of `cargo nextest run`, `cargo test` or `vitest run`.
     ///
     /// What libtest prints counts only at the start of a line: nextest shows the output of a failed
     /// test, with libtest's own words in it, indented.
@@ -24,6 +24,10 @@ impl Tally {
             line.strip_prefix("test ").and_then(|test| test.strip_suffix(" ... FAILED"))
         {
             self.failures.insert(name.to_owned());
+        } else if let Some(counts) = line.trim_start().strip_prefix("Tests  ") {
+            self.count(counts, '|');
+        } else if let Some(name) = line.strip_prefix(" FAIL  ") {
+            self.failures.insert(name.to_owned());
         } else if let Some(counts) = nextest_summary(line) {
             self.count(counts, ',');
             self.past_summary = true;
@@ -32,8 +36,8 @@ impl Tally {
         }
     }
 
-    /// Adds up `3 passed (1 slow), 2 failed, 1 timed out, 4 skipped` of nextest, or
-    /// `ok. 3 passed; 0 failed; 4 filtered out` of libtest.
+    /// Adds up `3 passed (1 slow), 2 failed, 1 timed out, 4 skipped` of nextest,
+    /// `ok. 3 passed; 0 failed; 4 filtered out` of libtest, or `1 failed | 3 passed (4)` of vitest.
     fn count(&mut self, counts: &str, separator: char) {
         for part in
             counts.trim_start_matches("ok. ").trim_start_matches("FAILED. ").split(separator)
@@ -112,6 +116,20 @@ test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
      Summary [   0.021s] 1 test run: 1 passed, 0 skipped",
         );
         assert_eq!(tally.to_string(), "These failed:\n  b::breaks\n5 passed, 1 failed\n");
+    }
+
+    #[test]
+    fn vitest_counts_and_names_what_failed() {
+        let tally = tally(
+            " \u{2713} |unit| test/unit/cursor.test.ts (11 tests) 3ms
+ FAIL  |hub| test/hub/client.test.ts > over sse > publishes
+      Tests  1 failed | 75 passed | 2 skipped (78)
+   Start at  08:57:36",
+        );
+        assert_eq!(
+            tally.to_string(),
+            "These failed:\n  |hub| test/hub/client.test.ts > over sse > publishes\n75 passed, 1 failed\n"
+        );
     }
 
     fn tally(output: &str) -> Tally {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::{
     hub::{self, Profile},
-    process,
+    process, sdk,
     setup::{CARGO_NEXTEST, Clients},
     tally::Tally,
     workspace::Workspace,
@@ -31,7 +31,7 @@ impl Test {
         for (name, mut runner) in self.runners(workspace) {
             runner.env("FANLINE_BIN", &hub).envs(clients.environment());
             // The tally reads plain text.
-            runner.env("CARGO_TERM_COLOR", "never");
+            runner.env("CARGO_TERM_COLOR", "never").env("NO_COLOR", "1");
             if !process::watch(runner, |line| tally.observe(line))?.success() {
                 broken.push(name);
             }
@@ -48,6 +48,7 @@ impl Test {
         let mut runners = Vec::new();
         if self.filter.is_empty() {
             runners.push(("doc tests", cargo_test(workspace, &["--doc"])));
+            runners.extend(sdk::runners(workspace));
         }
         let tests = CARGO_NEXTEST.install(workspace).map_or_else(
             |error| {

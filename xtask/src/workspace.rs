@@ -46,6 +46,11 @@ impl Workspace {
         self.path("tests/node")
     }
 
+    /// The npm package of the browser client, `@fanline/client`.
+    pub(crate) fn sdk(&self) -> PathBuf {
+        self.path("clients/js")
+    }
+
     /// A command that runs at the root, whatever folder `cargo xtask` was called from.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);

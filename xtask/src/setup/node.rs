@@ -1,6 +1,7 @@
-//! The npm packages of `tests/node`: gRPC and WebSocket clients, the browser driver, and `buf`.
+//! The npm packages of `tests/node` (gRPC and WebSocket clients, the browser driver, and `buf`) and
+//! of `clients/js` (what builds and tests the browser client).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
@@ -10,9 +11,8 @@ use crate::{process, workspace::Workspace};
 /// The oldest Node that the clients are written for.
 const NODE_MAJOR_MIN: u32 = 20;
 
-/// Installs what the lock file names, and gives the path of `node_modules`.
-pub(crate) fn packages(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let folder = workspace.node();
+/// Installs what the lock file of `folder` names, and gives the path of `node_modules`.
+pub(crate) fn packages(workspace: &Workspace, folder: &Path) -> anyhow::Result<PathBuf> {
     let modules = folder.join("node_modules");
     let stamp = Stamp::new(&folder.join("package-lock.json"), &modules)?;
     if stamp.is_current() {
@@ -20,11 +20,11 @@ pub(crate) fn packages(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     }
     require_node(workspace)?;
     println!("installing the npm packages of {}", folder.display());
-    // Not `npm ci`: it refuses a lock file without the builds of `buf` for other systems, and a
-    // registry that serves only our own systems cannot lock those. The lock file still decides.
+    // Not `npm ci`: it refuses a lock file without the builds of `buf` or esbuild for other systems,
+    // and a registry that serves only our own systems cannot lock those. The lock file still decides.
     let mut npm = workspace.command("npm");
     npm.args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    process::run(npm.current_dir(&folder))?;
+    process::run(npm.current_dir(folder))?;
     stamp.set()?;
     Ok(modules)
 }

@@ -1,0 +1,72 @@
+// Server-sent events by fetch: `GET /v1/sse`. Unlike EventSource, fetch can carry the token in a header and tells why a
+// request was refused.
+
+import { FanlineError, asError, disconnected, unreachable } from "./errors.js";
+import { eventStream, type Block } from "./event_stream.js";
+import { read } from "./http.js";
+import { HttpLink, type Follow } from "./http_link.js";
+import { OPEN_TIMEOUT_MS, type Transport } from "./link.js";
+import { Watchdog } from "./watchdog.js";
+import type { FanlineEvent, Gap, PresenceChange, Start } from "./wire.js";
+
+const STREAM_TYPE = "text/event-stream";
+/** The hub breaks its silence every 20 seconds by default; twice that and some is no silence but an absence. In ms. */
+const QUIET_MS = 50_000;
+
+export const sse: Transport = (surroundings, token, listener) =>
+  new HttpLink(surroundings, token, listener, follow);
+
+const follow: Follow = async (stream) => {
+  const { channels, listener, signal } = stream;
+  const cut = new AbortController();
+  // How it will have ended. Something on the way that buffers answers never lets the first block through.
+  let end = unreachable("no event stream over HTTP");
+  let isOpen = false;
+  let watchdog = new Watchdog(OPEN_TIMEOUT_MS, () => cut.abort());
+
+  const open = (starts: Readonly<Record<string, Start>>): void => {
+    isOpen = true;
+    end = disconnected();
+    watchdog.stop();
+    watchdog = new Watchdog(QUIET_MS, () => cut.abort());
+    stream.opened();
+    for (const channel of channels) listener.joined(channel, starts[channel] ?? {});
+  };
+
+  const dispatch = ({ event, data, retry: retryAfterMs }: Block): void => {
+    if (signal.aborted) return;
+    const said = data === "" ? {} : JSON.parse(data);
+    // The hub sends `retry` with the first block, and again when it is about to end the stream.
+    if (retryAfterMs !== undefined && isOpen) {
+      end = new FanlineError("DISCONNECTED", "the hub ended the stream", { planned: true, retryAfterMs });
+    }
+    if (event === "fanline.open") open(said.channels);
+    else if (event === "fanline.gap") listener.gap(said as Gap);
+    else if (event === "fanline.presence") listener.presence(said as PresenceChange);
+    else if (event === "fanline.expiring") stream.renew();
+    else if (event === "fanline.retry") end = new FanlineError("LIMIT_EXCEEDED", "overloaded", { status: 503, retryAfterMs });
+    else if (event === "fanline.close" && said.reconnect === false) {
+      end = new FanlineError(said.reason, "the hub ended the stream for good", { status: 403 });
+    } else if (!event.startsWith("fanline.")) listener.event(said as FanlineEvent);
+  };
+
+  const look = (): void => watchdog.look();
+  signal.addEventListener("probe", look);
+  try {
+    const response = await stream.get("v1/sse", stream.query(), STREAM_TYPE, AbortSignal.any([signal, cut.signal]));
+    if (!response.headers.get("content-type")?.startsWith(STREAM_TYPE)) throw end;
+    const push = eventStream(dispatch);
+    await read(response, (text) => {
+      if (isOpen) watchdog.fed();
+      push(text);
+    });
+  } catch (thrown) {
+    const error = asError(thrown);
+    if (error.status !== undefined) end = error;
+  } finally {
+    watchdog.stop();
+    signal.removeEventListener("probe", look);
+    cut.abort();
+  }
+  throw end;
+};
