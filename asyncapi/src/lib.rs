@@ -15,8 +15,10 @@ mod live;
 // What is made of it.
 pub mod document;
 pub mod site;
+mod typescript;
 
 pub use catalog::Catalog;
 pub use demo::demo;
 pub use enforcement::CatalogValidator;
 pub use live::LiveCatalog;
+pub use typescript::typescript;

@@ -3,6 +3,8 @@
 //! The page reads the AsyncAPI document and nothing else. Its files are in `asyncapi/site`; there is no build step.
 
 use crate::document::Document;
+use aws_lc_rs::digest::{Context, SHA256};
+use std::sync::LazyLock;
 
 /// A file of the site.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -64,6 +66,20 @@ const FILES: [File; 19] = files![
 /// The files of the site, as a hub serves them at `/docs/`.
 pub fn files() -> impl Iterator<Item = File> {
     FILES.into_iter()
+}
+
+/// The hash of all files: it changes exactly when one of them does.
+#[must_use]
+pub fn revision() -> &'static str {
+    static REVISION: LazyLock<String> = LazyLock::new(|| {
+        let mut context = Context::new(&SHA256);
+        for file in files() {
+            context.update(file.text.as_bytes());
+        }
+        let hash = context.finish();
+        hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    });
+    &REVISION
 }
 
 /// The site as a folder for any web server: its files and the document, by name.

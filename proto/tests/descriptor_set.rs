@@ -10,7 +10,10 @@ use prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet};
 const PACKAGE: &str = "fanline.v1";
 
 /// Every RPC, with the marks of its streams.
-const RPCS: [&str; 10] = [
+const RPCS: [&str; 13] = [
+    "Catalog.ListEventTypes(ListEventTypesRequest) -> ListEventTypesResponse",
+    "Catalog.GetEventType(GetEventTypeRequest) -> GetEventTypeResponse",
+    "Catalog.GetAsyncApi(GetAsyncApiRequest) -> GetAsyncApiResponse",
     "Publisher.Publish(PublishRequest) -> PublishResponse",
     "Publisher.Broadcast(BroadcastRequest) -> BroadcastResponse",
     "Publisher.PublishStream(stream PublishRequest) -> stream PublishResponse",
@@ -24,7 +27,14 @@ const RPCS: [&str; 10] = [
 ];
 
 /// Every message with its fields in the order of their numbers, which start at 1 and leave none out.
-const MESSAGES: [&str; 31] = [
+const MESSAGES: [&str; 38] = [
+    "ListEventTypesRequest: page_size, page_token",
+    "ListEventTypesResponse: event_types, next_page_token, revision",
+    "EventType: name, title, summary, addresses, publisher, owner, tags, since, deprecated, message",
+    "GetEventTypeRequest: name",
+    "GetEventTypeResponse: event_type, publish_schema, deliver_schema, examples, revision",
+    "GetAsyncApiRequest: format",
+    "GetAsyncApiResponse: document, revision",
     "Position: epoch, offset",
     "Event: id, channel, type, data, content_type, headers, time, position, user",
     "PublishRequest: channel, type, data, content_type, headers, idempotency_key, exclude_connections, ttl, request_id",

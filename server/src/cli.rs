@@ -208,6 +208,7 @@ pub(crate) struct Key {
 Examples:
   fanline asyncapi generate --catalog catalog -o asyncapi.yaml
   fanline asyncapi generate --catalog catalog -o asyncapi.yaml --check   fails when the file is stale
+  fanline asyncapi types --catalog catalog --lang ts -o events.ts
   fanline asyncapi export --catalog catalog --out site")]
 pub(crate) enum AsyncApi {
     /// Write the AsyncAPI document of a catalog
@@ -220,6 +221,19 @@ pub(crate) enum AsyncApi {
         /// Without it: what the name of the file says, else YAML
         #[arg(long, value_enum)]
         format: Option<Format>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Write types of the events' data, for clients
+    Types {
+        #[command(flatten)]
+        catalog: CatalogFolder,
+        /// Also the events of channels that the catalog calls internal
+        #[arg(long)]
+        internal: bool,
+        /// The language
+        #[arg(long, value_enum, default_value = "ts")]
+        lang: Language,
         #[command(flatten)]
         output: Output,
     },
@@ -274,6 +288,13 @@ pub(crate) struct Output {
     /// Write nothing, and fail when the file says something else
     #[arg(long, requires = "out")]
     pub(crate) check: bool,
+}
+
+/// A language of clients.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Language {
+    /// TypeScript, for @fanline/client
+    Ts,
 }
 
 /// How a document is written.

@@ -22,6 +22,9 @@ use serde_json::json;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; frame-ancestors 'none'; form-action 'none'";
 
+/// Where the page gets the token.
+pub(crate) const TOKEN_PATH: &str = "/console/token.json";
+
 /// The routes of the page. `token` is what it starts with.
 pub(crate) fn router(token: String) -> Router {
     Router::new()
@@ -35,7 +38,7 @@ pub(crate) fn router(token: String) -> Router {
             get(file("text/css; charset=utf-8", include_str!("../console/console.css"))),
         )
         .route("/console.svg", get(file("image/svg+xml", include_str!("../console/console.svg"))))
-        .route("/console/token.json", get(give_token).with_state(token))
+        .route(TOKEN_PATH, get(give_token).with_state(token))
         .layer(map_response(hardened))
 }
 

@@ -23,7 +23,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{ConfigOrigin, PublicSettings, Settings};
+use crate::config::{ConfigOrigin, DocsSettings, PublicSettings, Settings};
+use crate::docs::{self, Documents};
 use crate::lifecycle::{Ended, Shutdown, Signals};
 use crate::listener::{Listener, ListenerMetrics, ListenerOptions};
 use crate::ops::{self, Readiness};
@@ -73,6 +74,7 @@ impl Node {
             api_keys,
             namespaces,
             catalog,
+            docs,
             limits,
             drain,
             telemetry: _,
@@ -94,8 +96,12 @@ impl Node {
             ListenerOptions::public(&limits, public.tls.clone()),
             &listeners,
         )?;
-        let grpc_listener =
-            bind("grpc", grpc.listen, ListenerOptions::grpc(&limits, grpc.tls), &listeners)?;
+        let grpc_listener = bind(
+            "grpc",
+            grpc.listen,
+            ListenerOptions::grpc(&limits, grpc.tls.clone()),
+            &listeners,
+        )?;
         let ops_listener = bind("ops", ops, ListenerOptions::ops(&limits), &listeners)?;
         let addresses = Addresses {
             public: public_listener.address()?,
@@ -133,16 +139,20 @@ impl Node {
             metrics: ReloadMetrics::register(&mut registry),
         };
         reload.put_in_force(catalog);
+        let console = extras.console_token.is_some();
+        let facts = docs::facts_of(&docs, addresses, &public, &grpc, &limits, console);
+        let documents = Documents::new(reload.catalog.clone(), facts);
 
         let grpc_front = fanline_grpc::router(GrpcParts {
             hub: hub.clone(),
             keys: api_keys,
+            catalog: Arc::new(documents.clone()),
             metrics: GrpcMetrics::register(&mut registry),
             stop: shutdown.drain.clone(),
         });
         let edge = Edge::new(EdgeParts {
             tokens,
-            origins: origins(&public, addresses.public, &extras)?,
+            origins: origins(&public, &docs, addresses.public, &extras)?,
             proxies: public.trusted_proxies,
             query_token: public.query_token,
             admission: Admission::new(&limits, Arc::clone(&clock)),
@@ -168,7 +178,12 @@ impl Node {
             |listener: Listener, routes: Router, shutdown: Shutdown, tasks: &TaskTracker| {
                 tasks.spawn(listener.serve(routes, shutdown, tasks.clone()));
             };
-        serve(public_listener, public_routes(edge, extras), shutdown.clone(), &draining);
+        serve(
+            public_listener,
+            public_routes(edge, docs.enabled.then_some(documents), extras),
+            shutdown.clone(),
+            &draining,
+        );
         serve(grpc_listener, grpc_front, shutdown.clone(), &draining);
         serve(ops_listener, ops::router(registry, readiness), shutdown.stop_only(), &lasting);
         Ok(Node { addresses, shutdown, draining, drain_deadline: drain.deadline })
@@ -195,18 +210,29 @@ fn bind(
     bound.with_context(|| format!("[{name}] listen: {address} cannot be bound"))
 }
 
-/// The pages that may connect: those of the configuration and, where there is a console, the hub's own.
-fn origins(public: &PublicSettings, bound: SocketAddr, extras: &Extras) -> Result<OriginPolicy> {
+/// The pages that may connect: those of the configuration and, where one of the hub's own is there to connect, the hub's.
+fn origins(
+    public: &PublicSettings,
+    docs: &DocsSettings,
+    bound: SocketAddr,
+    extras: &Extras,
+) -> Result<OriginPolicy> {
     let mut allowed = public.allowed_origins.clone();
-    if extras.console_token.is_some() {
-        allowed.push(format!("http://{bound}"));
-        allowed.push(format!("http://localhost:{}", bound.port()));
+    if extras.console_token.is_some() || docs.has_live_page() {
+        let scheme = if public.tls.is_some() { "https" } else { "http" };
+        allowed.push(format!("{scheme}://{bound}"));
+        allowed.push(format!("{scheme}://localhost:{}", bound.port()));
+        allowed.extend(docs.public.as_ref().map(docs::origin));
     }
     Ok(OriginPolicy::new(allowed)?)
 }
 
-fn public_routes(edge: Edge, extras: Extras) -> Router {
+fn public_routes(edge: Edge, documents: Option<Documents>, extras: Extras) -> Router {
     let routes = fanline_websocket::router(edge);
+    let routes = match documents {
+        Some(documents) => routes.merge(docs::router(documents)),
+        None => routes,
+    };
     let routes = match extras.console_token {
         Some(token) => routes.merge(console::router(token)),
         None => routes,

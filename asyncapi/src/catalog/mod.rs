@@ -14,6 +14,7 @@ mod schema;
 #[expect(clippy::module_inception, reason = "the catalog of the module `catalog`")]
 mod catalog;
 mod revision;
+mod standalone;
 
 // From files to a catalog.
 mod error;

@@ -318,7 +318,7 @@ fn tags(tags: &[String]) -> Value {
 }
 
 /// `message.created` as `MessageCreated`.
-fn class_name(name: &str) -> String {
+pub(crate) fn class_name(name: &str) -> String {
     name.split(|c: char| !c.is_ascii_alphanumeric())
         .flat_map(|word| {
             let mut letters = word.chars();

@@ -2,7 +2,7 @@
 
 use super::facts::HubFacts;
 use super::parts::Parts;
-use super::{Settings, channels, http, servers, sse, vocabulary, websocket, wire};
+use super::{Settings, channels, grpc, http, servers, sse, vocabulary, websocket, wire};
 use crate::catalog::Catalog;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
@@ -25,6 +25,9 @@ pub struct Document {
 
 impl Document {
     /// Writes the document of a hub.
+    ///
+    /// # Panics
+    /// When the descriptors of the gRPC front cannot be read, which its own tests exclude.
     #[must_use]
     pub fn new(catalog: Option<&Catalog>, facts: &HubFacts, settings: Settings) -> Self {
         let mut parts = Parts::default();
@@ -35,6 +38,10 @@ impl Document {
         websocket::add(&mut parts);
         sse::add(&mut parts);
         http::add(&mut parts);
+        if !facts.services.is_empty() {
+            grpc::add(&mut parts, &facts.services)
+                .expect("the hub serves the same descriptors by reflection");
+        }
 
         let Parts { channels, mut operations, messages, schemas } = parts;
         operations.values_mut().for_each(|operation| settings.perspective.turn(operation));

@@ -15,6 +15,7 @@ mod parts;
 mod channels;
 
 // The layer of the transports.
+mod grpc;
 mod http;
 mod operations;
 mod servers;
@@ -31,6 +32,7 @@ mod perspective;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use channels::class_name;
 pub use document::Document;
 pub use facts::{CloseFact, HubFacts, ReasonFact, Server, TryIt};
 pub use perspective::{Perspective, Readers, Settings};

@@ -59,9 +59,16 @@ pub(super) fn snippets() -> Value {
             "server": "websocket",
             "action": "subscribe",
             "language": "js",
-            "text": "import { createClient } from \"@fanline/client\";\n\nconst client = createClient({ url: \
-                     \"{public}\", token });\nclient.channel(\"{channel}\").on(\"{type}\", (event) => \
-                     console.log(event.data));\n",
+            "text": "import { connect } from \"@fanline/client\";\n\nconst client = connect(\"{public}\", { token });\n\
+                     client.channel(\"{channel}\").on(\"{type}\", (event) => console.log(event.data));\n",
+        },
+        {
+            "tool": "SDK",
+            "server": "websocket",
+            "action": "publish",
+            "language": "js",
+            "text": "import { connect } from \"@fanline/client\";\n\nconst client = connect(\"{public}\", { token });\n\
+                     await client.channel(\"{channel}\").publish(\"{type}\", {data});\n",
         },
         {
             "tool": "websocat",

@@ -37,6 +37,7 @@ pub mod control;
 pub mod memory;
 
 // The hub itself and what can be asked of it.
+pub mod catalog;
 pub mod command;
 pub mod history;
 pub mod hub;

@@ -1,9 +1,11 @@
 //! Whether an event is what its type says: the trait by which the hub asks the event catalog.
 
+use crate::catalog::{DocumentFormat, EventCatalog, EventTypeDetails, EventTypeInfo};
 use crate::channel::ChannelName;
 use crate::event::{EventType, Payload};
 use crate::publish::Origin;
 use crate::refusal::Refusal;
+use bytes::Bytes;
 
 /// What happens to an event that breaks the rules of its type.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -55,6 +57,24 @@ pub enum Verdict {
 /// A hub without a catalog: every event will do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoCatalog;
+
+impl EventCatalog for NoCatalog {
+    fn revision(&self) -> Option<String> {
+        None
+    }
+
+    fn event_types(&self, _after: &str, _limit: usize) -> Vec<EventTypeInfo> {
+        Vec::new()
+    }
+
+    fn event_type(&self, _name: &str) -> Option<EventTypeDetails> {
+        None
+    }
+
+    fn document(&self, _format: DocumentFormat) -> (Bytes, String) {
+        (Bytes::new(), String::new())
+    }
+}
 
 impl EventValidator for NoCatalog {
     fn validate(&self, _candidate: &Candidate<'_>) -> Verdict {

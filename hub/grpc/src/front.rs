@@ -5,6 +5,7 @@
 //! server's accept loop sets HTTP/2 limits and keepalive, speaks TLS and drains.
 
 use crate::auth;
+use crate::catalog::Catalog;
 use crate::channels::Channels;
 use crate::count;
 use crate::deadline;
@@ -20,11 +21,14 @@ use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use fanline_core::Hub;
+use fanline_core::catalog::EventCatalog;
+use fanline_proto::v1::catalog_server::{self, CatalogServer};
 use fanline_proto::v1::channels_server::{self, ChannelsServer};
 use fanline_proto::v1::publisher_server::{self, PublisherServer};
 use fanline_proto::v1::subscriber_server;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::service::Routes;
@@ -36,6 +40,7 @@ const SERVICES: &[&str] = &[
     publisher_server::SERVICE_NAME,
     subscriber_server::SERVICE_NAME,
     channels_server::SERVICE_NAME,
+    catalog_server::SERVICE_NAME,
 ];
 
 /// What the front is made of.
@@ -44,6 +49,8 @@ pub struct GrpcParts {
     pub hub: Hub,
     /// Who may call.
     pub keys: ApiKeys,
+    /// What is known of events.
+    pub catalog: Arc<dyn EventCatalog>,
     /// The counters.
     pub metrics: GrpcMetrics,
     /// The node drains: health says so and streams end, while calls that came are answered.
@@ -55,7 +62,7 @@ pub struct GrpcParts {
 /// # Panics
 /// When the descriptor set of `fanline.v1` cannot be read, which its own tests exclude.
 pub fn router(parts: GrpcParts) -> Router {
-    let GrpcParts { hub, keys, metrics, stop } = parts;
+    let GrpcParts { hub, keys, catalog, metrics, stop } = parts;
     let request_bytes_max = request_bytes_max(hub.limits());
     let publisher = PublisherServer::new(Publisher::new(hub.clone(), stop.clone()))
         .max_decoding_message_size(request_bytes_max)
@@ -65,10 +72,14 @@ pub fn router(parts: GrpcParts) -> Router {
         .max_decoding_message_size(request_bytes_max)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
 
+    let catalog =
+        CatalogServer::new(Catalog::new(catalog)).max_encoding_message_size(ANSWER_BYTES_MAX);
+
     // Reflection takes a key like the rest: it is a map of the house.
     let with_key = reflection(Routes::new(publisher))
         .add_service(subscriber)
         .add_service(channels)
+        .add_service(catalog)
         .into_axum_router()
         .reset_fallback()
         .route_layer(from_fn_with_state(request_bytes_max, status::explain_too_large))
@@ -119,6 +130,7 @@ mod tests {
     use axum::body::Body;
     use bytes::{BufMut, BytesMut};
     use fanline_core::pattern::Pattern;
+    use fanline_core::validator::NoCatalog;
     use fanline_proto::v1::PublishRequest;
     use prometheus_client::registry::Registry;
     use prost::Message;
@@ -136,6 +148,7 @@ mod tests {
                 scopes: Scope::ALL.to_vec(),
                 channels: vec![Pattern::any()],
             }]),
+            catalog: Arc::new(NoCatalog),
             metrics: GrpcMetrics::register(registry),
             stop: CancellationToken::new(),
         })

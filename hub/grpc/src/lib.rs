@@ -21,6 +21,7 @@ mod message_size;
 mod status;
 
 // The services.
+mod catalog;
 mod channels;
 mod health;
 mod publish_stream;

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use fanline_asyncapi::catalog::{CatalogErrors, Source};
-use fanline_asyncapi::document::{Document, Perspective, Readers, Server, Settings, TryIt};
-use fanline_asyncapi::{Catalog, demo, site};
+use fanline_asyncapi::document::{Document, Perspective, Readers, Settings, TryIt};
+use fanline_asyncapi::{Catalog, demo, site, typescript};
 use fanline_core::Limits;
-use http::Uri;
 
-use crate::cli::{AsyncApi, CatalogFolder, Described, Format, Output};
+use crate::cli::{AsyncApi, CatalogFolder, Described, Format, Language, Output};
+use crate::config::server_of_url;
 use crate::docs::facts;
 
 pub(super) fn run(command: AsyncApi) -> Result<ExitCode> {
@@ -25,6 +25,9 @@ pub(super) fn run(command: AsyncApi) -> Result<ExitCode> {
             };
             deliver(&text, &output)
         }
+        AsyncApi::Types { catalog, internal, lang: Language::Ts, output } => {
+            deliver(&typescript(&read(&catalog)?, readers(internal)), &output)
+        }
         AsyncApi::Export { described, out } => {
             export(&document(&described, Perspective::Hub)?, &out)
         }
@@ -33,11 +36,20 @@ pub(super) fn run(command: AsyncApi) -> Result<ExitCode> {
 
 fn document(described: &Described, perspective: Perspective) -> Result<Document> {
     let catalog = read(&described.catalog)?;
-    let public = server(&described.public_url).context("--public-url")?;
-    let grpc = server(&described.grpc_url).context("--grpc-url")?;
+    let server = |flag: &str, url: &str| {
+        server_of_url(url).with_context(|| {
+            format!("{flag}: `{url}` must be http:// or https:// with a host, without a path")
+        })
+    };
+    let public = server("--public-url", &described.public_url)?;
+    let grpc = server("--grpc-url", &described.grpc_url)?;
     let facts = facts(public, grpc, Limits::default(), TryIt::Off);
-    let readers = if described.internal { Readers::Internal } else { Readers::Public };
+    let readers = readers(described.internal);
     Ok(Document::new(Some(&catalog), &facts, Settings { perspective, readers }))
+}
+
+fn readers(internal: bool) -> Readers {
+    if internal { Readers::Internal } else { Readers::Public }
 }
 
 /// The catalog that a command is about.
@@ -47,18 +59,6 @@ fn read(folder: &CatalogFolder) -> Result<Catalog> {
         false => Source::folder(&folder.catalog).map_err(CatalogErrors::from)?,
     };
     Ok(Catalog::load(&source)?)
-}
-
-/// A listener by its URL.
-fn server(url: &str) -> Result<Server> {
-    let uri: Uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
-    let host = uri.authority().with_context(|| format!("`{url}` names no host"))?.to_string();
-    let tls = match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => false,
-        _ => anyhow::bail!("`{url}` must start with http:// or https://"),
-    };
-    Ok(Server { host, tls })
 }
 
 fn format_of(out: Option<&Path>) -> Format {

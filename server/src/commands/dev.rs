@@ -57,7 +57,7 @@ secret = "{secret}"
 [[api_keys]]
 name = "dev"
 hash = "{hash}"
-scopes = ["publish", "subscribe", "presence", "history"]
+scopes = ["publish", "subscribe", "presence", "history", "catalog"]
 channels = ["*"]
 "#
     )
@@ -104,6 +104,7 @@ fn greeting(addresses: &Addresses, token: &str, api_key: &str, program: &str) ->
   Fanline is running, in memory and with throw-away keys. Ctrl-C stops it.
 
     console     http://{public}/
+    docs        http://{public}/docs/
     WebSocket   ws://{public}/v1/ws
     gRPC        http://{grpc}
     health      http://{ops}/readyz, /livez, /metrics

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use super::api_keys::ApiKeyConfig;
 use super::broker::BrokerConfig;
 use super::catalog::CatalogConfig;
+use super::docs::DocsConfig;
 use super::drain::DrainConfig;
 use super::grpc::GrpcConfig;
 use super::history::HistoryConfig;
@@ -41,6 +42,7 @@ pub(crate) fn manual() -> String {
     section::<HistoryConfig>(&mut manual, "[history]", Use::AsIs);
     section::<NamespaceConfig>(&mut manual, "[namespaces.chat]", Use::FillIn);
     section::<CatalogConfig>(&mut manual, "[catalog]", Use::AsIs);
+    section::<DocsConfig>(&mut manual, "[docs]", Use::AsIs);
     section::<LimitsConfig>(&mut manual, "[limits]", Use::AsIs);
     section::<DrainConfig>(&mut manual, "[drain]", Use::AsIs);
     section::<TelemetryConfig>(&mut manual, "[telemetry]", Use::AsIs);

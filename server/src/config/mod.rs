@@ -12,6 +12,7 @@ mod text;
 mod api_keys;
 mod broker;
 mod catalog;
+mod docs;
 mod drain;
 mod grpc;
 mod history;
@@ -45,6 +46,8 @@ mod manual;
 mod tests;
 
 pub(crate) use api_keys::ApiKeyConfig;
+pub(crate) use docs::{DocsSettings, server as server_of_url};
+pub(crate) use grpc::GrpcSettings;
 pub(crate) use load::{Loaded, Origin as ConfigOrigin};
 pub(crate) use manual::manual;
 pub(crate) use public::PublicSettings;

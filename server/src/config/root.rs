@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::api_keys::ApiKeyConfig;
 use super::broker::BrokerConfig;
 use super::catalog::CatalogConfig;
+use super::docs::DocsConfig;
 use super::drain::DrainConfig;
 use super::grpc::GrpcConfig;
 use super::history::HistoryConfig;
@@ -40,6 +41,8 @@ section! {
         namespaces: BTreeMap<String, NamespaceConfig> = BTreeMap::new();
         /// Which events there are.
         catalog: CatalogConfig = CatalogConfig::default();
+        /// The documents on the public listener.
+        docs: DocsConfig = DocsConfig::default();
         /// Limits.
         limits: LimitsConfig = LimitsConfig::default();
         /// How the process stops.
@@ -64,6 +67,7 @@ impl Config {
             history: _,
             namespaces: _,
             catalog: _,
+            docs,
             limits,
             drain,
             telemetry,
@@ -74,6 +78,7 @@ impl Config {
             ("ops", *ops != running.ops),
             ("tls", *tls != running.tls),
             ("broker", *broker != running.broker),
+            ("docs", *docs != running.docs),
             ("limits", *limits != running.limits),
             ("drain", *drain != running.drain),
             ("telemetry", *telemetry != running.telemetry),

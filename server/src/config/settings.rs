@@ -11,6 +11,7 @@ use fanline_grpc::keys::ApiKeys;
 
 use super::broker::{BrokerConfig, BrokerKind};
 use super::checker::Checker;
+use super::docs::DocsSettings;
 use super::drain::DrainSettings;
 use super::error::ConfigError;
 use super::grpc::GrpcSettings;
@@ -28,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) api_keys: ApiKeys,
     pub(crate) namespaces: Namespaces,
     pub(crate) catalog: Option<Arc<Catalog>>,
+    pub(crate) docs: DocsSettings,
     pub(crate) limits: Limits,
     pub(crate) drain: DrainSettings,
     pub(crate) telemetry: TelemetrySettings,
@@ -55,6 +57,7 @@ impl Config {
                 checker,
             ),
             catalog: self.catalog.check(checker),
+            docs: self.docs.check(checker),
             limits: self.limits.check(checker),
             drain: self.drain.check(checker),
             telemetry: self.telemetry.check(checker),

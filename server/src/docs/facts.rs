@@ -1,11 +1,48 @@
 //! What the documents say of the hub, from the enums that its edges answer with.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use fanline_asyncapi::document::{CloseFact, HubFacts, ReasonFact, Server, TryIt};
 use fanline_core::{Limits, Reason};
 use fanline_edge::http_error::http_status;
 use fanline_websocket::{CloseCode, Comeback};
+
+use crate::config::{DocsSettings, GrpcSettings, PublicSettings};
+use crate::console::TOKEN_PATH;
+use crate::node::Addresses;
+
+/// The facts of a running hub. Where nobody says how it is reached, it is reached where it listens.
+pub(crate) fn facts_of(
+    docs: &DocsSettings,
+    bound: Addresses,
+    public: &PublicSettings,
+    grpc: &GrpcSettings,
+    limits: &Limits,
+    console: bool,
+) -> HubFacts {
+    let public =
+        docs.public.clone().unwrap_or_else(|| listener(bound.public, public.tls.is_some()));
+    let grpc = docs.grpc.clone().unwrap_or_else(|| listener(bound.grpc, grpc.tls.is_some()));
+    let mut facts = facts(public, grpc, limits.clone(), docs.try_it);
+    facts.token_path = console.then(|| TOKEN_PATH.to_owned());
+    facts
+}
+
+fn listener(bound: SocketAddr, tls: bool) -> Server {
+    // An address that stands for all of this machine's is none that a client could use.
+    let host = match bound.ip().is_unspecified() {
+        true => format!("localhost:{}", bound.port()),
+        false => bound.to_string(),
+    };
+    Server { host, tls }
+}
+
+/// The origin of pages that a listener serves.
+pub(crate) fn origin(server: &Server) -> String {
+    let scheme = if server.tls { "https" } else { "http" };
+    format!("{scheme}://{}", server.host)
+}
 
 /// The facts of a hub that listens at these addresses.
 pub(crate) fn facts(public: Server, grpc: Server, limits: Limits, try_it: TryIt) -> HubFacts {

@@ -2,6 +2,7 @@
 
 use fanline_core::Limits;
 use fanline_core::testing::TestHub;
+use fanline_core::validator::NoCatalog;
 use fanline_grpc::keys::{ApiKey, ApiKeys, KeyHash, Scope};
 use fanline_grpc::{GrpcMetrics, GrpcParts, router};
 use fanline_proto::v1::channels_client::ChannelsClient;
@@ -12,6 +13,7 @@ use fanline_proto::v1::{
     channel_selector, subscribe_response,
 };
 use prometheus_client::registry::Registry;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -53,6 +55,7 @@ impl Front {
         let router = router(GrpcParts {
             hub: hub.clone(),
             keys,
+            catalog: Arc::new(NoCatalog),
             metrics: GrpcMetrics::register(&mut registry),
             stop: stop.clone(),
         });
