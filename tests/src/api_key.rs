@@ -15,7 +15,8 @@ pub struct ApiKey {
 impl ApiKey {
     /// A key that may do everything in every channel.
     pub fn all() -> Self {
-        Self::new("all").scopes(&["publish", "subscribe", "presence", "history"]).channels(&["*"])
+        let scopes = ["publish", "subscribe", "presence", "history", "connections", "commands"];
+        Self::new("all").scopes(&scopes).channels(&["*"])
     }
 
     /// A key that may do nothing yet.

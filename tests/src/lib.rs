@@ -6,6 +6,7 @@
 
 mod api_key;
 mod authority;
+mod backend;
 mod config;
 mod crowd;
 mod deadline;
@@ -30,6 +31,7 @@ mod upgrade;
 
 pub use api_key::ApiKey;
 pub use authority::{Authority, TlsClient};
+pub use backend::{Backend, answer};
 pub use crowd::{CrowdMember, Tally};
 pub use deadline::{DEADLINE, eventually, within};
 pub use dev::Dev;

@@ -66,6 +66,19 @@ impl Room {
         self.take(&format!("the answer to {id:?}"), |answer| answer["id"] == id).await
     }
 
+    /// The next answer to a request that the test sent as text with this number as its id.
+    pub async fn next_with_id(&mut self, id: u64) -> Value {
+        self.take(&format!("an answer to {id}"), |answer| answer["id"] == id).await
+    }
+
+    /// A frame with this `op` that came before one that was taken.
+    pub fn take_unread(&mut self, op: &str) -> Value {
+        match self.unread.iter().position(|frame| frame["op"] == op) {
+            Some(place) => self.unread.remove(place).expect("it was just found there"),
+            None => self.fail(&format!("no frame {op:?} came")),
+        }
+    }
+
     /// A request that has to succeed.
     pub async fn ok(&mut self, frame: Value) -> Value {
         let answer = self.request(frame.clone()).await;

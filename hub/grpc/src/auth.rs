@@ -86,6 +86,7 @@ mod tests {
             hash: KeyHash::of("fk_1"),
             scopes: Vec::new(),
             channels: Vec::new(),
+            methods: Vec::new(),
         }]);
         let mut headers = HeaderMap::new();
         for value in values {

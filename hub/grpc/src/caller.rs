@@ -12,17 +12,24 @@ use tonic::Status;
 #[derive(Clone, Debug)]
 pub(crate) struct Caller(Arc<Rights>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rights {
     /// Starts a sentence about it: "the API key `orders`".
     name: String,
     scopes: Vec<Scope>,
     channels: Vec<Pattern>,
+    /// The methods that it may answer. None: any.
+    methods: Vec<Pattern>,
 }
 
 impl Caller {
     pub(crate) fn new(name: String, scopes: Vec<Scope>, channels: Vec<Pattern>) -> Self {
-        Caller(Arc::new(Rights { name, scopes, channels }))
+        Caller(Arc::new(Rights { name, scopes, channels, methods: Vec::new() }))
+    }
+
+    /// The same caller, who may answer only some methods. None: any.
+    pub(crate) fn answering(self, methods: Vec<Pattern>) -> Self {
+        Caller(Arc::new(Rights { methods, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// Who sent a request.
@@ -60,6 +67,21 @@ impl Caller {
         }
         let message = format!("{self} lacks the scope `{scope}`");
         Err(Refusal::new(Reason::PermissionDenied, message))
+    }
+
+    /// Decides whether the caller may answer all methods of a pattern.
+    ///
+    /// # Errors
+    /// [`Reason::PermissionDenied`], naming what is missing.
+    pub(crate) fn require_method(&self, pattern: &Pattern) -> Result<(), Refusal> {
+        self.require_scope(Scope::Commands)?;
+        // A pattern that matches another one's text, stars and all, matches whatever the other matches.
+        let covers = |own: &Pattern| own.matches(pattern.as_str());
+        if self.0.methods.is_empty() || self.0.methods.iter().any(covers) {
+            return Ok(());
+        }
+        let message = format!("{self} has no pattern that covers the methods `{pattern}`");
+        Err(Refusal::new(Reason::PermissionDenied, message).with_field("methods"))
     }
 
     /// Whether a channel is among those of the caller.
@@ -120,6 +142,29 @@ mod tests {
     fn a_caller_without_patterns_covers_nothing() {
         let nobody = Caller::new("nobody".into(), Scope::ALL.to_vec(), Vec::new());
         assert!(!nobody.covers(&"news".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_caller_answers_the_methods_that_its_patterns_cover_whole() {
+        let scopes = vec![Scope::Commands];
+        let any = Caller::new("any".into(), scopes.clone(), Vec::new());
+        let some = any.clone().answering(vec!["chat.*".parse().unwrap(), "ping".parse().unwrap()]);
+        let table = [
+            ("chat.rename", true),
+            ("chat.*", true),
+            ("chat.a*b", true),
+            ("ping", true),
+            ("*", false),
+            ("cha*", false),
+            ("pin*", false),
+        ];
+        for (pattern, allowed) in table {
+            let pattern = pattern.parse().unwrap();
+            assert!(any.require_method(&pattern).is_ok());
+            assert_eq!(some.require_method(&pattern).is_ok(), allowed, "{pattern}");
+        }
+        let nobody = Caller::new("nobody".into(), Vec::new(), Vec::new());
+        assert!(nobody.require_method(&"ping".parse().unwrap()).is_err());
     }
 
     #[test]

@@ -145,7 +145,8 @@ pub(crate) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+/// A moment.
+pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp {
         // Milliseconds since 1970 divided by 1000 fit with 10 bits to spare.
         seconds: i64::try_from(time.seconds()).unwrap_or(i64::MAX),

@@ -7,6 +7,7 @@
 use crate::auth;
 use crate::catalog::Catalog;
 use crate::channels::Channels;
+use crate::command_bus::CommandBus;
 use crate::count;
 use crate::deadline;
 use crate::health::NodeHealth;
@@ -24,6 +25,7 @@ use fanline_core::Hub;
 use fanline_core::catalog::EventCatalog;
 use fanline_proto::v1::catalog_server::{self, CatalogServer};
 use fanline_proto::v1::channels_server::{self, ChannelsServer};
+use fanline_proto::v1::command_bus_server::{self, CommandBusServer};
 use fanline_proto::v1::publisher_server::{self, PublisherServer};
 use fanline_proto::v1::subscriber_server;
 use http::StatusCode;
@@ -41,6 +43,7 @@ const SERVICES: &[&str] = &[
     subscriber_server::SERVICE_NAME,
     channels_server::SERVICE_NAME,
     catalog_server::SERVICE_NAME,
+    command_bus_server::SERVICE_NAME,
 ];
 
 /// What the front is made of.
@@ -68,9 +71,11 @@ pub fn router(parts: GrpcParts) -> Router {
         .max_decoding_message_size(request_bytes_max)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
     let subscriber = Subscriber::new(hub.clone(), metrics.clone(), stop.clone());
-    let channels = ChannelsServer::new(Channels::new(hub))
+    let channels = ChannelsServer::new(Channels::new(hub.clone()))
         .max_decoding_message_size(request_bytes_max)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
+    let command_bus = CommandBusServer::new(CommandBus::new(hub, stop.clone()))
+        .max_decoding_message_size(request_bytes_max);
 
     let catalog =
         CatalogServer::new(Catalog::new(catalog)).max_encoding_message_size(ANSWER_BYTES_MAX);
@@ -80,6 +85,7 @@ pub fn router(parts: GrpcParts) -> Router {
         .add_service(subscriber)
         .add_service(channels)
         .add_service(catalog)
+        .add_service(command_bus)
         .into_axum_router()
         .reset_fallback()
         .route_layer(from_fn_with_state(request_bytes_max, status::explain_too_large))
@@ -147,6 +153,7 @@ mod tests {
                 hash: KeyHash::of("fk_test"),
                 scopes: Scope::ALL.to_vec(),
                 channels: vec![Pattern::any()],
+                methods: Vec::new(),
             }]),
             catalog: Arc::new(NoCatalog),
             metrics: GrpcMetrics::register(registry),

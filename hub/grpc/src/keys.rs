@@ -26,6 +26,8 @@ pub struct ApiKey {
     pub scopes: Vec<Scope>,
     /// In which channels. None: in no channel.
     pub channels: Vec<Pattern>,
+    /// Which methods it may answer, with the scope for that. None: any.
+    pub methods: Vec<Pattern>,
 }
 
 /// The SHA-256 of a whole API key. As text `sha256:<64 hexadecimal digits>`.
@@ -51,7 +53,7 @@ impl ApiKeys {
     pub fn new(keys: Vec<ApiKey>) -> Self {
         let entry = |key: ApiKey| {
             let name = format!("the API key `{}`", key.name);
-            (key.hash, Caller::new(name, key.scopes, key.channels))
+            (key.hash, Caller::new(name, key.scopes, key.channels).answering(key.methods))
         };
         ApiKeys(Arc::new(RwLock::new(keys.into_iter().map(entry).collect())))
     }
@@ -135,6 +137,7 @@ mod tests {
             hash: KeyHash::of(secret),
             scopes: vec![Scope::Publish],
             channels: vec![Pattern::any()],
+            methods: Vec::new(),
         }
     }
 

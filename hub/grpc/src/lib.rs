@@ -17,15 +17,19 @@ mod scope;
 
 // The words of the wire.
 mod convert;
+mod convert_command;
 mod message_size;
 mod status;
 
 // The services.
+mod applied_replies;
 mod catalog;
 mod channels;
+mod command_bus;
 mod health;
 mod publish_stream;
 mod publisher;
+mod serve_stream;
 mod subscribe_codec;
 mod subscribe_stream;
 mod subscriber;

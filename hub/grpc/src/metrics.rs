@@ -34,6 +34,7 @@ pub(crate) enum Method {
     Presence,
     List,
     Stats,
+    Serve,
     Health,
     Reflection,
     /// None of ours; what it was called stays outside the labels.
@@ -73,7 +74,7 @@ impl GrpcMetrics {
 }
 
 impl Method {
-    const ALL: [Method; 11] = [
+    const ALL: [Method; 12] = [
         Method::Publish,
         Method::Broadcast,
         Method::PublishStream,
@@ -82,6 +83,7 @@ impl Method {
         Method::Presence,
         Method::List,
         Method::Stats,
+        Method::Serve,
         Method::Health,
         Method::Reflection,
         Method::Unknown,
@@ -115,6 +117,7 @@ impl Method {
             Method::Presence => "Channels/Presence",
             Method::List => "Channels/List",
             Method::Stats => "Channels/Stats",
+            Method::Serve => "CommandBus/Serve",
             Method::Health => "Health",
             Method::Reflection => "ServerReflection",
             Method::Unknown => "unknown",

@@ -18,7 +18,8 @@ pub(super) fn run(arguments: Key) -> Result<ExitCode> {
     let channels = channels.iter().map(ToString::to_string).collect();
     let NewKey { key, hash } =
         NewKey::random(&Random::from_system().context("there is no randomness")?);
-    let entry = ApiKeyConfig { name: Some(name), hash: Some(hash), scopes, channels };
+    let (name, hash, methods) = (Some(name), Some(hash), Vec::new());
+    let entry = ApiKeyConfig { name, hash, scopes, channels, methods };
     let section = toml::to_string(&entry).context("the section cannot be written")?;
     writeln!(
         io::stdout(),

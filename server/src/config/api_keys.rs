@@ -17,6 +17,8 @@ section! {
         scopes: Vec<String> = Vec::new(), like r#"["publish", "subscribe"]"#;
         /// Channels in which it may, by patterns; * stands for any run of characters.
         channels: Vec<String> = Vec::new(), like r#"["orders:*"]"#;
+        /// Methods that it may answer with the scope commands, by patterns. Not set: any.
+        methods: Vec<String> = Vec::new(), like r#"["orders.*"]"#;
     }
 }
 
@@ -52,6 +54,7 @@ impl ApiKeyConfig {
         Some(ApiKey {
             scopes: checker.parse_all(&self.scopes, &path.key("scopes")),
             channels: checker.parse_all(&self.channels, &path.key("channels")),
+            methods: checker.parse_all(&self.methods, &path.key("methods")),
             hash: checker.parse(&hash?, &path.key("hash"))?,
             name: name?,
         })

@@ -201,10 +201,16 @@ impl Worker {
         std::future::poll_fn(|cx| self.poll_order(cx)).await
     }
 
-    /// Whether it has a command.
-    #[must_use]
-    pub fn has(&self, id: CommandId) -> bool {
-        self.workers.table().workers[self.key].outstanding.contains_key(&id)
+    /// Whether a reply to a command is still waited for: to be asked before anything is done for it.
+    ///
+    /// # Errors
+    /// It is not; that is counted.
+    pub fn awaits(&self, id: CommandId) -> Result<(), LateReply> {
+        if self.workers.table().workers[self.key].outstanding.contains_key(&id) {
+            return Ok(());
+        }
+        self.workers.0.metrics.late_replies.inc();
+        Err(LateReply)
     }
 
     /// Passes its reply on. After the last one the worker has room for another command.

@@ -208,5 +208,6 @@ pub(crate) fn key(key: &str, scopes: &[Scope], channels: &[&str]) -> ApiKey {
         hash: KeyHash::of(key),
         scopes: scopes.into(),
         channels: channels.iter().map(|pattern| pattern.parse().unwrap()).collect(),
+        methods: Vec::new(),
     }
 }

@@ -6,6 +6,7 @@ mod harness;
 
 mod access;
 mod channels;
+mod commands;
 mod operations;
 mod publish;
 mod subscribe;
