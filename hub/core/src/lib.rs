@@ -17,6 +17,7 @@ pub mod random;
 pub mod reason;
 pub mod refusal;
 mod sync;
+pub mod wire;
 
 // Who may do what, where.
 pub mod namespace;

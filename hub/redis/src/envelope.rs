@@ -3,7 +3,6 @@
 //! The form has a version, so that nodes of two versions may share a Redis during a rolling update: a node reads all
 //! versions up to its own. The position is not inside, as only Redis knows it.
 
-use crate::wire::{Reader, put_length, put_text};
 use bytes::Bytes;
 use fanline_core::broker::Publication;
 use fanline_core::channel::ChannelName;
@@ -11,6 +10,7 @@ use fanline_core::clock::Timestamp;
 use fanline_core::event::{Event, EventBody, Payload};
 use fanline_core::ids::UserId;
 use fanline_core::position::Position;
+use fanline_core::wire::{Reader, put_length, put_text};
 
 const VERSION: u8 = 1;
 

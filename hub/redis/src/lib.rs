@@ -15,7 +15,6 @@ mod envelope;
 mod keys;
 mod member;
 mod scripts;
-mod wire;
 
 // Connections.
 mod address;

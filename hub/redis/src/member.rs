@@ -1,10 +1,10 @@
 //! A member as bytes, in the hash of its channel and in the messages of joining and leaving.
 
-use crate::wire::{Reader, put_text};
 use bytes::Bytes;
 use fanline_core::broker::Member;
 use fanline_core::clock::Timestamp;
 use fanline_core::ids::UserId;
+use fanline_core::wire::{Reader, put_text};
 
 const VERSION: u8 = 1;
 
