@@ -15,9 +15,9 @@ pub fn demo() -> Source {
         files![
             "catalog.toml",
             "jsonschema/message.json",
-            "jsonschema/order.status_changed.json",
             "jsonschema/ticker.quote.json",
             "jsonschema/typing.json",
+            "proto/orders/v1/orders.proto",
         ],
     )
 }

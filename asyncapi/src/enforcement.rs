@@ -7,11 +7,13 @@ use crate::Catalog;
 use crate::catalog::{Address, Enforcement, EnforcementDefaults, EventDefinition, Publisher, View};
 use crate::checker::Checker;
 use crate::json;
-use fanline_core::event::{EventType, Payload};
+use crate::transcode::{is_protobuf, to_json};
+use fanline_core::event::{ContentType, EventType, Payload};
 use fanline_core::publish::Origin;
 use fanline_core::refusal::Violation;
 use fanline_core::validator::{Candidate, EventValidator, Verdict};
 use fanline_core::{ChannelName, Reason, Refusal};
+use prost_reflect::MessageDescriptor;
 use std::collections::{HashMap, HashSet};
 
 /// Event types that a refusal names as those that were perhaps meant.
@@ -33,6 +35,8 @@ struct Rule {
     publisher: Publisher,
     enforcement: Option<Enforcement>,
     checker: Checker,
+    /// What a protobuf body is. None: bodies are JSON only.
+    message: Option<MessageDescriptor>,
 }
 
 impl CatalogValidator {
@@ -67,7 +71,12 @@ impl CatalogValidator {
         }
     }
 
-    fn check(&self, candidate: &Candidate<'_>, rule: Option<&Rule>) -> Result<(), Refusal> {
+    /// The data that is published instead, if any.
+    fn check(
+        &self,
+        candidate: &Candidate<'_>,
+        rule: Option<&Rule>,
+    ) -> Result<Option<Payload>, Refusal> {
         let Some(rule) = rule else {
             return Err(self.unknown(candidate.event_type, candidate.channel));
         };
@@ -109,7 +118,8 @@ impl EventValidator for CatalogValidator {
             return Verdict::Accepted;
         }
         match (self.check(candidate, rule), enforcement) {
-            (Ok(()), _) => Verdict::Accepted,
+            (Ok(None), _) => Verdict::Accepted,
+            (Ok(Some(payload)), _) => Verdict::Rewritten(payload),
             (Err(refusal), Enforcement::Strict) => Verdict::Refused(refusal),
             (Err(refusal), Enforcement::Warn | Enforcement::Off) => Verdict::Tolerated(refusal),
         }
@@ -124,6 +134,9 @@ impl Rule {
             publisher: event.publisher,
             enforcement: event.enforcement,
             checker: Checker::of(catalog, &event.schema, View::Publish),
+            message: event.message.as_deref().and_then(|name| {
+                catalog.descriptors.as_ref().and_then(|pool| pool.get_message_by_name(name))
+            }),
         }
     }
 
@@ -144,9 +157,12 @@ impl Rule {
         Err(Refusal::new(Reason::PermissionDenied, message).with_field("type"))
     }
 
-    fn check_payload(&self, candidate: &Candidate<'_>) -> Result<(), Refusal> {
-        let violations = self.violations(candidate.payload);
-        let Some(first) = violations.first() else { return Ok(()) };
+    fn check_payload(&self, candidate: &Candidate<'_>) -> Result<Option<Payload>, Refusal> {
+        let violations = match self.read(candidate.payload) {
+            Ok(payload) => return Ok(payload),
+            Err(violations) => violations,
+        };
+        let Some(first) = violations.first() else { return Ok(None) };
         let place = match first.pointer.as_str() {
             "" => String::new(),
             pointer => format!("{pointer}: "),
@@ -159,19 +175,36 @@ impl Rule {
         Err(refusal.with_violations(violations))
     }
 
-    fn violations(&self, payload: &Payload) -> Vec<Violation> {
-        if !payload.content_type().is_json() {
-            let message = format!(
-                "the content type is {}; events of this type are application/json",
-                payload.content_type().as_str()
-            );
-            let rule = "contentType".into();
-            return vec![Violation { pointer: String::new(), rule, message }];
+    /// The data that is published instead, if any, or what is wrong with it.
+    fn read(&self, payload: &Payload) -> Result<Option<Payload>, Vec<Violation>> {
+        let content_type = payload.content_type();
+        if content_type.is_json() {
+            return self.check_json(payload.data()).map(|()| None);
         }
-        match json::parse(payload.data()) {
-            Ok(value) if self.checker.is_valid(&value) => Vec::new(),
-            Ok(value) => self.checker.violations(&value),
-            Err(fault) => vec![fault.into_violation()],
+        match &self.message {
+            Some(message) if is_protobuf(content_type.as_str()) => {
+                let text = to_json(payload.data(), message).map_err(|violation| vec![violation])?;
+                self.check_json(&text)?;
+                let json = Payload::new(ContentType::default(), text.into());
+                json.map(Some).map_err(|refusal| refusal.violations().to_vec())
+            }
+            Some(_) | None => {
+                let or = if self.message.is_some() { " or application/protobuf" } else { "" };
+                let message = format!(
+                    "the content type is {}; events of this type are application/json{or}",
+                    content_type.as_str()
+                );
+                let rule = "contentType".into();
+                Err(vec![Violation { pointer: String::new(), rule, message }])
+            }
+        }
+    }
+
+    fn check_json(&self, text: &[u8]) -> Result<(), Vec<Violation>> {
+        match json::parse(text) {
+            Ok(value) if self.checker.is_valid(&value) => Ok(()),
+            Ok(value) => Err(self.checker.violations(&value)),
+            Err(fault) => Err(vec![fault.into_violation()]),
         }
     }
 }
@@ -182,7 +215,6 @@ mod tests {
     use crate::catalog::Source;
     use bytes::Bytes;
     use fanline_core::conformance::validator::{self, Sample};
-    use fanline_core::event::ContentType;
     use serde_json::json;
 
     /// A catalog with one event type in `chat:{room}`.

@@ -11,6 +11,7 @@ mod enforcement;
 mod json;
 pub mod limits;
 mod live;
+mod transcode;
 
 // What is made of it.
 pub mod document;

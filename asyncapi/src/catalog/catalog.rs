@@ -6,6 +6,7 @@ use super::info::{Compatibility, EnforcementDefaults, Info};
 use super::revision::Revision;
 use super::schema::Schema;
 use fanline_core::ChannelName;
+use prost_reflect::DescriptorPool;
 use std::collections::BTreeMap;
 
 /// Which events there are, on which channels, and what their data looks like.
@@ -20,6 +21,8 @@ pub struct Catalog {
     pub(crate) schemas: BTreeMap<String, Schema>,
     pub(super) enforcement: EnforcementDefaults,
     pub(super) compatibility: Compatibility,
+    /// For reading protobuf bodies. None: the catalog has no proto files.
+    pub(crate) descriptors: Option<DescriptorPool>,
     pub(super) revision: Revision,
 }
 

@@ -5,6 +5,7 @@ use super::error::{CatalogError, CatalogErrors};
 use super::event::EventDefinition;
 use super::json_schema;
 use super::manifest::Manifest;
+use super::proto;
 use super::revision::Revision;
 use super::schema::View;
 use super::source::{Place, Source};
@@ -20,7 +21,10 @@ impl Catalog {
     pub fn load(source: &Source) -> Result<Self, CatalogErrors> {
         let mut errors = Vec::new();
         let manifest = Manifest::read(source, &mut errors);
-        let found = json_schema::read(source, &mut errors);
+        let mut found = json_schema::read(source, &mut errors);
+        let proto = proto::read(source, &mut errors);
+        found.events.extend(proto.events);
+        found.schemas.extend(proto.schemas);
         let schemas = by_name(found.schemas, |schema| (&schema.name, &schema.place), &mut errors);
         let events = by_name(found.events, |event| (&event.name, &event.place), &mut errors);
         let Some(manifest) = manifest else { return Err(sorted(errors)) };
@@ -31,6 +35,7 @@ impl Catalog {
             schemas,
             enforcement: manifest.enforcement,
             compatibility: manifest.compatibility,
+            descriptors: proto.descriptors,
             revision: Revision::of(source),
         };
         catalog.check_references(&mut errors);

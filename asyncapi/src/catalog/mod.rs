@@ -1,6 +1,6 @@
 //! The catalog in memory, and how it is read from files.
 //!
-//! A catalog is a folder: `catalog.toml` names the channels, `jsonschema/` holds event types. Reading checks everything
+//! A catalog is a folder: `catalog.toml` names the channels, `proto/` and `jsonschema/` hold event types. Reading checks everything
 //! and says all that is wrong at once, each with file, line and remedy. Read [`Catalog`] first, then [`Source`].
 
 // What a catalog says.
@@ -22,6 +22,7 @@ mod json_schema;
 mod keywords;
 mod load;
 mod manifest;
+mod proto;
 mod source;
 mod views;
 

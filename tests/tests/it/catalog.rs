@@ -99,22 +99,84 @@ fn wrong_notes() -> Vec<(Vec<u8>, &'static str, &'static str)> {
 #[tokio::test]
 async fn wrong_json_is_refused_with_pointer_and_rule_and_nothing_is_delivered() {
     let hub = with_catalog().start().await;
+    let wrong = wrong_notes();
+    let good = publication("chat:lobby", "note", br#"{"text":"good"}"#);
+    refused_one_and_all(&hub, "note", "application/json", wrong, good, json!({"text": "good"}))
+        .await;
+}
+
+#[tokio::test]
+async fn wrong_protobuf_is_refused_with_pointer_and_rule_and_nothing_is_delivered() {
+    let hub = with_catalog().file("catalog/proto/orders.proto", ORDERS).start().await;
+    let mut good = publication("chat:lobby", "order", &good_order());
+    good.0.content_type = "application/protobuf".to_owned();
+    let delivered = json!({"id": "1", "kind": "KIND_A", "note": "n"});
+    let wrong = wrong_orders();
+    refused_one_and_all(&hub, "order", "application/protobuf", wrong, good, delivered).await;
+}
+
+#[tokio::test]
+async fn json_for_a_protobuf_event_type_is_held_to_the_same_and_passes_byte_for_byte() {
+    let hub = with_catalog().file("catalog/proto/orders.proto", ORDERS).start().await;
+    let order = |more: &str| format!(r#"{{"id":"1", "kind":"KIND_A","note":"n"{more}}}"#);
+    let table: [(String, &str, &str); 27] = [
+        ("{}".into(), "/id", "required"),
+        (r#"{"id":1,"kind":"KIND_A","note":"n"}"#.into(), "/id", "type"),
+        (r#"{"id":"0","kind":"KIND_A","note":"n"}"#.into(), "/id", "pattern"),
+        (r#"{"id":"-1","kind":"KIND_A","note":"n"}"#.into(), "/id", "pattern"),
+        (r#"{"id":"9223372036854775808","kind":"KIND_A","note":"n"}"#.into(), "/id", "format"),
+        (r#"{"id":"1","note":"n"}"#.into(), "/kind", "required"),
+        (r#"{"id":"1","kind":1,"note":"n"}"#.into(), "/kind", "enum"),
+        (r#"{"id":"1","kind":"KIND_Z","note":"n"}"#.into(), "/kind", "enum"),
+        (r#"{"id":"1","kind":"KIND_UNSPECIFIED","note":"n"}"#.into(), "/kind", "enum"),
+        (r#"{"id":"1","kind":"KIND_A"}"#.into(), "", "oneOf"),
+        (order(r#","item":{"sku":"A"}"#), "", "oneOf"),
+        (order(r#","text":"elevenchars""#), "/text", "maxLength"),
+        (order(r#","text":null"#), "/text", "type"),
+        (order(r#","Text":"a""#), "/Text", "additionalProperties"),
+        (order(r#","sizes":[1,2,3]"#), "/sizes", "maxItems"),
+        (order(r#","sizes":["1"]"#), "/sizes/0", "type"),
+        (order(r#","sizes":[101]"#), "/sizes/0", "maximum"),
+        (order(r#","at":"yesterday""#), "/at", "format"),
+        (order(r#","at":"2026-13-01T00:00:00Z""#), "/at", "format"),
+        (order(r#","at":{"seconds":1}"#), "/at", "type"),
+        (order(r#","took":"1m""#), "/took", "pattern"),
+        (order(r#","labels":{"a":"b","c":"d"}"#), "/labels", "maxProperties"),
+        (order(r#","labels":{"a":1}"#), "/labels/a", "type"),
+        (order(r#","email":"nobody""#), "/email", "format"),
+        (order(r#","raw":"%%%""#), "/raw", "pattern"),
+        (order(r#","text":"a","text":"b""#), "/text", "uniqueNames"),
+        (order(r#","any":{}"#), "/any/@type", "required"),
+    ];
+    let wrong = table.into_iter().map(|(text, pointer, rule)| (text.into_bytes(), pointer, rule));
+    let text = order(r#", "text" : "a""#);
+    let good = publication("chat:lobby", "order", text.as_bytes());
+    let delivered = json!({"id": "1", "kind": "KIND_A", "note": "n", "text": "a"});
+    refused_one_and_all(&hub, "order", "application/json", wrong.collect(), good, delivered).await;
+}
+
+/// Publishes what is wrong, and last what is good: only that is delivered.
+async fn refused_one_and_all(
+    hub: &Hub,
+    event_type: &str,
+    content_type: &str,
+    wrong: Vec<(Vec<u8>, &'static str, &'static str)>,
+    good: Publication,
+    delivered: Value,
+) {
     let mut room = hub.room(&Token::user("ada").everything_in(&["chat:*"])).await;
     room.join("chat:lobby").await;
     let rpc = hub.rpc().await;
-    let wrong = wrong_notes();
     assert!(wrong.len() >= 25);
     for (body, pointer, rule) in &wrong {
         let shown = String::from_utf8_lossy(&body[..body.len().min(80)]).into_owned();
-        let publish = rpc.try_publish(publication("chat:lobby", "note", body)).await;
-        let status = publish.expect_err(&shown);
+        let mut wrong = publication("chat:lobby", event_type, body);
+        wrong.0.content_type = content_type.to_owned();
+        let status = rpc.try_publish(wrong).await.expect_err(&shown);
         assert_eq!(status.code(), tonic::Code::InvalidArgument, "{shown}");
         // What is no JSON at all breaks the content type before any schema.
-        let expected = if *rule == "json" && pointer.is_empty() {
-            "INVALID_ARGUMENT"
-        } else {
-            "SCHEMA_VIOLATION"
-        };
+        let no_json = *rule == "json" && pointer.is_empty();
+        let expected = if no_json { "INVALID_ARGUMENT" } else { "SCHEMA_VIOLATION" };
         assert_eq!(reason(&status), expected, "{shown}");
         let violations = status.get_details_bad_request().expect("BadRequest").field_violations;
         let screaming: String = rule
@@ -122,23 +184,134 @@ async fn wrong_json_is_refused_with_pointer_and_rule_and_nothing_is_delivered() 
             .flat_map(|c| c.is_uppercase().then_some('_').into_iter().chain(c.to_uppercase()))
             .collect();
         let named = |found: &tonic_types::FieldViolation| {
+            let place = format!("data{pointer}");
             // The fault of a deep body lies at its deepest allowed level.
-            let place = if *rule == "depth" {
-                found.field.starts_with(&format!("data{pointer}"))
-            } else {
-                found.field == format!("data{pointer}")
+            let is_there = match *rule {
+                "depth" => found.field.starts_with(&place),
+                _ => found.field == place,
             };
-            place && found.reason == screaming
+            is_there && found.reason == screaming
         };
-        assert!(violations.iter().any(named), "{shown}: {violations:?}");
+        assert!(violations.iter().any(named), "{shown}: {pointer} {rule}: {violations:?}");
     }
-    rpc.publish(publication("chat:lobby", "note", br#"{"text":"good"}"#)).await;
-    assert_eq!(room.event().await["data"], json!({"text": "good"}), "the first that came through");
+    rpc.publish(good).await;
+    assert_eq!(room.event().await["data"], delivered, "the first that came through");
     let metrics = hub.metrics().await;
     let refused = metrics.sum("fanline_schema_violations_total", "outcome=\"refused\"");
     let by_schema =
         wrong.iter().filter(|(_, pointer, rule)| *rule != "json" || !pointer.is_empty());
     assert_eq!(refused as usize, by_schema.count());
+}
+
+const ORDERS: &str = r#"
+syntax = "proto3";
+package orders.v1;
+import "buf/validate/validate.proto";
+import "fanline/catalog/v1/options.proto";
+import "google/protobuf/any.proto";
+import "google/protobuf/duration.proto";
+import "google/protobuf/timestamp.proto";
+
+message Order {
+  option (fanline.catalog.v1.event) = {type: "order" channels: "room"};
+  int64 id = 1 [(buf.validate.field).int64.gt = 0];
+  Kind kind = 2 [(buf.validate.field).enum = {not_in: [0]}];
+  string text = 3 [(buf.validate.field).string.max_len = 10];
+  oneof body {
+    option (buf.validate.oneof).required = true;
+    Item item = 4;
+    string note = 5 [(buf.validate.field).string.min_len = 1];
+  }
+  repeated int32 sizes = 6 [(buf.validate.field).repeated = {max_items: 2, items: {int32: {gte: 0, lte: 100}}}];
+  google.protobuf.Timestamp at = 7;
+  google.protobuf.Duration took = 8;
+  map<string, string> labels = 9 [(buf.validate.field).map.max_pairs = 1];
+  optional string email = 10 [(buf.validate.field).string.email = true];
+  bytes raw = 11;
+  google.protobuf.Any any = 12;
+}
+message Item {
+  string sku = 1 [(buf.validate.field).string.pattern = "^[A-Z]+$"];
+  Item inner = 2;
+}
+enum Kind {
+  KIND_UNSPECIFIED = 0;
+  KIND_A = 1;
+}
+"#;
+
+/// Bodies of an `order` that are wrong, with the pointer and the rule that the refusal names.
+fn wrong_orders() -> Vec<(Vec<u8>, &'static str, &'static str)> {
+    let order = |more: Vec<u8>| [good_order(), more].concat();
+    let items = |levels: usize| {
+        (0..levels).fold(text(1, "A"), |inner, _| [text(1, "A"), bytes(2, &inner)].concat())
+    };
+    // Without `note`, whose place `item` takes.
+    let with_item = |item: Vec<u8>| [number(1, 1), number(2, 1), bytes(4, &item)].concat();
+    vec![
+        (vec![], "/id", "required"),
+        ([number(2, 1), text(5, "n")].concat(), "/id", "required"),
+        (order(number(1, u64::MAX)), "/id", "pattern"),
+        ([number(1, 1), text(5, "n")].concat(), "/kind", "required"),
+        (order(number(2, 9)), "/kind", "enum"),
+        (order(text(3, "elevenchars")), "/text", "maxLength"),
+        ([number(1, 1), number(2, 1)].concat(), "", "oneOf"),
+        (order(text(5, "")), "/note", "minLength"),
+        (order(bytes(6, &[1, 2, 3])), "/sizes", "maxItems"),
+        (order(bytes(6, &[101])), "/sizes/0", "maximum"),
+        (order(number(6, u64::MAX)), "/sizes/0", "minimum"),
+        (order([entry(9, "a", "b"), entry(9, "c", "d")].concat()), "/labels", "maxProperties"),
+        (order(text(10, "nobody")), "/email", "format"),
+        (order(text(10, "")), "/email", "format"),
+        (with_item(text(1, "a")), "/item/sku", "pattern"),
+        (with_item(vec![]), "/item/sku", "required"),
+        (with_item([text(1, "A"), bytes(2, &[])].concat()), "/item/inner/sku", "required"),
+        (with_item(items(80)), "/item/inner", "depth"),
+        (with_item(items(200)), "", "protobuf"),
+        (order(number(99, 1)), "", "unknownField"),
+        (with_item([text(1, "A"), number(99, 1)].concat()), "/item", "unknownField"),
+        (order(vec![0x1a, 0x05, b'a']), "", "protobuf"),
+        (order(text(1, "1")), "", "protobuf"),
+        (order(bytes(3, b"\xff")), "", "protobuf"),
+        (order(vec![0x00, 0x01]), "", "protobuf"),
+        (order([&[0x08][..], &[0xff; 11]].concat()), "", "protobuf"),
+        (b"{\"id\":\"1\"}".to_vec(), "", "protobuf"),
+        (order(bytes(7, &number(1, 253_402_300_800))), "/at", "range"),
+        (order(bytes(7, &number(2, 2_000_000_000))), "/at", "range"),
+        (order(bytes(8, &[number(1, 1), number(2, u64::MAX)].concat())), "/took", "range"),
+        (order(bytes(12, &text(1, "type.googleapis.com/no.such.Thing"))), "", "protobuf"),
+    ]
+}
+
+/// An `order` with what it needs.
+fn good_order() -> Vec<u8> {
+    [number(1, 1), number(2, 1), text(5, "n")].concat()
+}
+
+/// A field on the wire (<https://protobuf.dev/programming-guides/encoding/>): a number.
+fn number(field: u32, value: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    prost::encoding::encode_key(field, prost::encoding::WireType::Varint, &mut out);
+    prost::encoding::encode_varint(value, &mut out);
+    out
+}
+
+/// A field on the wire: bytes with their length.
+fn bytes(field: u32, value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    prost::encoding::encode_key(field, prost::encoding::WireType::LengthDelimited, &mut out);
+    prost::encoding::encode_varint(value.len() as u64, &mut out);
+    out.extend_from_slice(value);
+    out
+}
+
+fn text(field: u32, value: &str) -> Vec<u8> {
+    bytes(field, value.as_bytes())
+}
+
+/// An entry of a map from text to text.
+fn entry(field: u32, key: &str, value: &str) -> Vec<u8> {
+    bytes(field, &[text(1, key), text(2, value)].concat())
 }
 
 #[tokio::test]

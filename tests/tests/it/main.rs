@@ -24,6 +24,7 @@ mod listeners;
 mod mistakes;
 mod permissions;
 mod presence;
+mod proto_json;
 mod reload;
 mod resume;
 mod rooms;

@@ -1,0 +1,16 @@
+//! `proto/`: event types whose data is a protobuf message.
+//!
+//! A message with the option `(fanline.catalog.v1.event)` is an event type. Its schema describes the JSON mapping of
+//! proto3, which is what clients read; what the rules of `buf.validate` say goes into it, as far as JSON Schema can say
+//! it, and is refused otherwise. Read [`read`] first, then [`mapping`].
+
+mod comments;
+mod compile;
+mod events;
+mod mapping;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod well_known;
+
+pub(super) use events::read;
