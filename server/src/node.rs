@@ -19,8 +19,6 @@ use fanline_edge::{
 };
 use fanline_grpc::{GrpcMetrics, GrpcParts};
 use prometheus_client::registry::Registry;
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{ConfigOrigin, DocsSettings, PublicSettings, Settings};
@@ -30,9 +28,6 @@ use crate::listener::{Listener, ListenerMetrics, ListenerOptions};
 use crate::ops::{self, Readiness};
 use crate::reload::{Occasions, Reload, ReloadMetrics};
 use crate::{console, problem, telemetry};
-
-/// Between two sweeps of what the admission remembers of addresses.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
 /// One running hub.
 pub(crate) struct Node {
@@ -166,7 +161,7 @@ impl Node {
             drain: Drain::at(shutdown.drain.clone(), drain.window, &lasting),
             hub,
         });
-        lasting.spawn(sweep(edge.clone(), shutdown.stop.clone()));
+        lasting.spawn(edge.clone().keep_house(shutdown.stop.clone()));
         let occasions = Occasions::take(extras.watch_catalog).context("SIGHUP cannot be taken")?;
         lasting.spawn(reload.run(occasions, shutdown.clone()));
 
@@ -228,7 +223,7 @@ fn origins(
 }
 
 fn public_routes(edge: Edge, documents: Option<Documents>, extras: Extras) -> Router {
-    let routes = fanline_websocket::router(edge);
+    let routes = fanline_websocket::router(edge.clone()).merge(fanline_longpoll::router(edge));
     let routes = match documents {
         Some(documents) => routes.merge(docs::router(documents)),
         None => routes,
@@ -238,16 +233,4 @@ fn public_routes(edge: Edge, documents: Option<Documents>, extras: Extras) -> Ro
         None => routes,
     };
     routes.fallback(problem::not_found)
-}
-
-/// Forgets addresses that have gone, as long as the process lasts.
-async fn sweep(edge: Edge, stop: CancellationToken) {
-    let mut ticks = interval(SWEEP_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => edge.admission.sweep(),
-        }
-    }
 }

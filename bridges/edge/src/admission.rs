@@ -56,18 +56,32 @@ impl Admission {
     /// [`Reason::RateLimited`] when the address connects too often, [`Reason::LimitExceeded`] when it or the node has
     /// too many connections.
     pub fn admit(&self, address: ClientAddress) -> Result<Admitted, Refusal> {
-        let key = address.key();
+        self.attempt(address)?;
+        self.place(address)
+    }
+
+    /// Counts an attempt of an address for its rate, without a connection: for what costs as much as opening one.
+    ///
+    /// # Errors
+    /// [`Reason::RateLimited`] when the address tries too often.
+    pub fn attempt(&self, address: ClientAddress) -> Result<(), Refusal> {
         let mut counts = self.0.lock();
-        self.0.make_room(&mut counts, key)?;
-        let now = self.0.clock.monotonic();
-        let total = counts.connections;
-        let entry =
-            counts.addresses.entry(key).or_insert_with(|| AddressEntry::new(&self.0.rate, now));
-        entry.last_attempt = now;
+        let entry = self.0.entry(&mut counts, address)?;
+        entry.last_attempt = self.0.clock.monotonic();
         entry.budget.take().map_err(|wait| {
             Refusal::new(Reason::RateLimited, "too many new connections from this address")
                 .with_retry_after(wait)
-        })?;
+        })
+    }
+
+    /// Gives a connection its place, without an attempt: for a client whose token is known already.
+    ///
+    /// # Errors
+    /// [`Reason::LimitExceeded`] when the address or the node has too many connections.
+    pub fn place(&self, address: ClientAddress) -> Result<Admitted, Refusal> {
+        let mut counts = self.0.lock();
+        let total = counts.connections;
+        let entry = self.0.entry(&mut counts, address)?;
         if total >= self.0.connections_max {
             return Err(full("this node has all the connections that it takes"));
         }
@@ -76,7 +90,7 @@ impl Admission {
         }
         entry.connections += 1;
         counts.connections += 1;
-        Ok(Admitted { door: Arc::clone(&self.0), address: key, user: None })
+        Ok(Admitted { door: Arc::clone(&self.0), address: address.key(), user: None })
     }
 
     /// Forgets the addresses that have no connection and have not tried for so long that their rate is forgotten too.
@@ -174,6 +188,18 @@ impl Door {
     /// The counts stay whole even if a holder of the lock panicked: nothing between two changes of them can.
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of an address, from now on if nothing was.
+    fn entry<'a>(
+        &self,
+        counts: &'a mut Counts,
+        address: ClientAddress,
+    ) -> Result<&'a mut AddressEntry, Refusal> {
+        let key = address.key();
+        self.make_room(counts, key)?;
+        let now = self.clock.monotonic();
+        Ok(counts.addresses.entry(key).or_insert_with(|| AddressEntry::new(&self.rate, now)))
     }
 
     /// Makes sure that the table can take the address. When it is full of addresses that are all in use, a new one is

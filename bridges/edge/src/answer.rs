@@ -10,6 +10,7 @@ use fanline_core::broker::{Member, Published};
 use fanline_core::catchup::Recovery;
 use fanline_core::command::Reply;
 use fanline_core::event::Event;
+use fanline_core::feed::Joined;
 use fanline_core::history::History;
 use fanline_core::ids::EventId;
 use fanline_core::refusal::Violation;
@@ -188,6 +189,28 @@ pub struct RecoveryView {
     recovered: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+}
+
+/// Channels, each with where its stream starts: its `position`, and `recovered` where one was asked for.
+#[derive(Debug)]
+pub struct StartsView<'a>(pub &'a [(ChannelName, Joined)]);
+
+impl Serialize for StartsView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Start {
+            position: Shown<Position>,
+            #[serde(flatten)]
+            recovery: RecoveryView,
+        }
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (channel, joined) in self.0 {
+            let position = Shown(joined.position);
+            let start = Start { position, recovery: RecoveryView::from(joined.recovery) };
+            map.serialize_entry(channel.as_str(), &start)?;
+        }
+        map.end()
+    }
 }
 
 impl From<Option<Recovery>> for RecoveryView {

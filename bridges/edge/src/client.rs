@@ -112,14 +112,22 @@ impl Client {
         start: Start,
     ) -> Result<(Opened, Membership), Refusal> {
         let opened = feed::open(self.hub.clone(), channel.clone(), start).await?;
+        let membership = self.enter(&channel).await?;
+        Ok((opened, membership))
+    }
+
+    /// Becomes a member of a channel that it [may join](Self::may_join).
+    ///
+    /// # Errors
+    /// A broker that is not available.
+    pub(crate) async fn enter(&self, channel: &ChannelName) -> Result<Membership, Refusal> {
         let member = Member {
             connection: self.connection,
             user: self.identity.user.clone(),
             info: self.identity.info.clone(),
             joined_at: self.hub.clock().wall(),
         };
-        let membership = self.hub.enter(&channel, member).await?;
-        Ok((opened, membership))
+        self.hub.enter(channel, member).await
     }
 
     /// Publishes.

@@ -17,8 +17,14 @@ use std::time::Duration;
 /// [`token_required`].
 #[must_use]
 pub fn problem(refusal: &Refusal) -> Response<Bytes> {
+    problem_with(refusal, &())
+}
+
+/// The same with more members, which `members` has as an object: what programs need besides the reason.
+#[must_use]
+pub fn problem_with(refusal: &Refusal, members: &impl Serialize) -> Response<Bytes> {
     // RFC 6750, section 3: the fault of a token is named, so that a client knows to get a new one.
-    answer(refusal, HeaderValue::from_static("Bearer error=\"invalid_token\""))
+    answer(refusal, members, HeaderValue::from_static("Bearer error=\"invalid_token\""))
 }
 
 /// The answer to a request that carries no token where one is needed.
@@ -26,7 +32,7 @@ pub fn problem(refusal: &Refusal) -> Response<Bytes> {
 pub fn token_required() -> Response<Bytes> {
     let refusal = Refusal::new(Reason::Unauthenticated, "the request carries no token");
     // RFC 6750, section 3.1: without a token in the request, no error is named.
-    answer(&refusal, HeaderValue::from_static("Bearer"))
+    answer(&refusal, &(), HeaderValue::from_static("Bearer"))
 }
 
 /// The status of a reason (contract section 8).
@@ -66,6 +72,7 @@ pub fn call_problem(error: &CommandError) -> Response<Bytes> {
                 reason: error.reason(),
                 field: None,
                 violations: ViolationsView(&[]),
+                members: &(),
             };
             respond(status, &problem, error.retry_after())
         }
@@ -94,7 +101,7 @@ fn backend_status(code: ErrorCode) -> StatusCode {
 
 /// The body. Without a `type` it is `about:blank`, whose title is the status in words (RFC 9457, section 4.2.1).
 #[derive(Serialize)]
-struct Problem<'a> {
+struct Problem<'a, T> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<&'static str>,
@@ -104,9 +111,11 @@ struct Problem<'a> {
     field: Option<&'static str>,
     #[serde(skip_serializing_if = "ViolationsView::is_empty")]
     violations: ViolationsView<'a>,
+    #[serde(flatten)]
+    members: &'a T,
 }
 
-fn answer(refusal: &Refusal, challenge: HeaderValue) -> Response<Bytes> {
+fn answer(refusal: &Refusal, members: &impl Serialize, challenge: HeaderValue) -> Response<Bytes> {
     let status = http_status(refusal.reason());
     let problem = Problem {
         status: status.as_u16(),
@@ -115,6 +124,7 @@ fn answer(refusal: &Refusal, challenge: HeaderValue) -> Response<Bytes> {
         reason: refusal.reason().as_str(),
         field: refusal.field(),
         violations: ViolationsView(refusal.violations()),
+        members,
     };
     let mut response = respond(status, &problem, refusal.retry_after());
     if status == StatusCode::UNAUTHORIZED {
@@ -125,10 +135,10 @@ fn answer(refusal: &Refusal, challenge: HeaderValue) -> Response<Bytes> {
 
 fn respond(
     status: StatusCode,
-    problem: &Problem<'_>,
+    problem: &Problem<'_, impl Serialize>,
     retry_after: Option<Duration>,
 ) -> Response<Bytes> {
-    let body = serde_json::to_vec(problem).expect("a struct of numbers and strings is always JSON");
+    let body = serde_json::to_vec(problem).expect("our messages have string keys");
 
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;

@@ -34,12 +34,15 @@ pub mod request;
 pub mod cors;
 
 // How it becomes one, and what that may ask for.
+pub mod caller;
 pub mod client;
 pub mod drain;
 pub mod edge;
+pub mod presence;
 
 pub use address::{AddressKey, ClientAddress, TrustedProxies};
 pub use admission::{Admission, Admitted};
+pub use caller::{Caller, Callers};
 pub use client::{Client, ClientCall, ClientEvent};
 pub use credential::{Credential, CredentialPlace, CredentialSources};
 pub use drain::Drain;

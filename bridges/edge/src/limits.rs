@@ -21,6 +21,13 @@ pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
 
 /// Addresses whose connect rate is remembered at once, at about 100 bytes each.
 pub const ADDRESSES: usize = 100_000;
+/// Tokens of plain HTTP requests that are remembered at once, at about 1 KiB each.
+pub const CALLERS: usize = 100_000;
+/// How long such a token is remembered after its last request: its operation rate is full again by then, and whoever
+/// polls has come back.
+pub const CALLER_IDLE: Duration = Duration::from_secs(60);
+/// Ended presences that are taken out of the broker at once.
+pub const LEAVES_AT_ONCE: usize = 64;
 /// What a caller is told to wait when something is full that only others can empty.
 pub const RETRY_WHEN_FULL: Duration = Duration::from_secs(5);
 

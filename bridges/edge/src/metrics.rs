@@ -8,6 +8,7 @@
 //! | `fanline_deliveries_total` | counter | |
 //! | `fanline_refusals_total` | counter | `reason` |
 //! | `fanline_panics_total` | counter | |
+//! | `fanline_callers` | gauge | |
 
 use fanline_core::Reason;
 use fanline_core::metrics::ReasonLabel;
@@ -23,6 +24,8 @@ use std::fmt::{self, Write};
 pub enum Transport {
     /// A WebSocket room.
     WebSocket,
+    /// A long-poll, as long as it waits.
+    Poll,
 }
 
 /// The metrics of all bridges. Clones share their values.
@@ -34,6 +37,7 @@ pub struct EdgeMetrics {
     deliveries: Counter,
     refusals: Family<ReasonLabel, Counter>,
     panics: Counter,
+    callers: Gauge,
 }
 
 /// A connection that is counted until this is dropped.
@@ -52,6 +56,7 @@ impl EdgeMetrics {
             deliveries: Counter::default(),
             refusals: Family::default(),
             panics: Counter::default(),
+            callers: Gauge::default(),
         };
         for transport in Transport::ALL {
             let _starts_at_zero = metrics.connections.get_or_create(&TransportLabel { transport });
@@ -65,6 +70,11 @@ impl EdgeMetrics {
         registry.register("connections_opened", "Connections opened", metrics.opened.clone());
         registry.register("joins", "Channels joined", metrics.joins.clone());
         registry.register("deliveries", "Events handed to connections", metrics.deliveries.clone());
+        registry.register(
+            "callers",
+            "Tokens of plain HTTP requests that are remembered",
+            metrics.callers.clone(),
+        );
         registry.register("panics", "Connections ended by a defect", metrics.panics.clone());
         registry.register("refusals", "Requests and operations refused", metrics.refusals.clone());
         metrics
@@ -95,6 +105,11 @@ impl EdgeMetrics {
         self.panics.inc();
     }
 
+    /// Says how many tokens of plain HTTP requests are remembered.
+    pub(crate) fn callers(&self, count: usize) {
+        self.callers.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// Counts a refusal.
     pub fn refused(&self, reason: Reason) {
         self.refusals.get_or_create(&ReasonLabel { reason }).inc();
@@ -108,13 +123,14 @@ impl Drop for CountedConnection {
 }
 
 impl Transport {
-    const ALL: [Transport; 1] = [Transport::WebSocket];
+    const ALL: [Transport; 2] = [Transport::WebSocket, Transport::Poll];
 }
 
 impl EncodeLabelValue for Transport {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         encoder.write_str(match self {
             Transport::WebSocket => "websocket",
+            Transport::Poll => "poll",
         })
     }
 }

@@ -3,6 +3,7 @@
 use fanline_core::{ChannelName, Limits, Reason, Refusal};
 use http::Uri;
 use std::borrow::Cow;
+use std::str::FromStr;
 
 /// The parameters of a query, not yet unescaped.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,16 @@ impl<'a> Query<'a> {
             return Err(Refusal::invalid(name, "the parameter stands in the query twice"));
         }
         Ok(first.filter(|value| !value.is_empty()))
+    }
+
+    /// The value of a parameter that is a number, or `true` or `false`.
+    ///
+    /// # Errors
+    /// It is something else, or stands there twice.
+    pub fn parsed<T: FromStr>(self, name: &'static str) -> Result<Option<T>, Refusal> {
+        let Some(value) = self.one(name)? else { return Ok(None) };
+        let refuse = |_| Refusal::invalid(name, "the parameter is not what it must be");
+        value.parse().map(Some).map_err(refuse)
     }
 
     /// The channels that it names as `channel=a&channel=b`, each once.
@@ -91,5 +102,7 @@ mod tests {
         assert_eq!(query.one("wait").unwrap(), None);
         assert_eq!(query.one("absent").unwrap(), None);
         assert_eq!(query.one("twice").unwrap_err().field(), Some("twice"));
+        assert_eq!(query.parsed::<u32>("since").unwrap_err().field(), Some("since"));
+        assert_eq!(query.parsed::<u32>("absent"), Ok(None));
     }
 }

@@ -6,6 +6,7 @@
 //! keys are only checked, and refused for clients.
 
 mod claims;
+mod digest;
 mod header;
 mod key;
 mod object;
@@ -28,9 +29,11 @@ use fanline_core::permission::Grants;
 use fanline_core::{ChannelName, Reason, Refusal};
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+pub use self::digest::TokenDigest;
 pub use self::key::{Algorithm, KeyMaterial, KeyUse, TokenKey, TokenKeyError};
 
 /// What tokens are held to.
@@ -106,6 +109,7 @@ pub struct Identity {
 #[derive(Clone)]
 pub struct TokenVerifier {
     rules: Arc<RwLock<Arc<ReadyRules>>>,
+    generation: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -153,12 +157,14 @@ impl TokenVerifier {
     /// # Errors
     /// The first rule or key that cannot be used.
     pub fn new(rules: TokenRules, clock: Arc<dyn Clock>) -> Result<Self, TokenRulesError> {
-        Ok(TokenVerifier { rules: Arc::new(RwLock::new(Arc::new(rules.ready()?))), clock })
+        let rules = Arc::new(RwLock::new(Arc::new(rules.ready()?)));
+        Ok(TokenVerifier { rules, generation: Arc::default(), clock })
     }
 
     /// Lets these rules count from now on. Who was let in by others stays until its token expires.
     pub fn replace(&self, rules: ReadyRules) {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        self.generation.fetch_add(1, Ordering::Release);
     }
 
     /// Who the token says the client is.
@@ -178,6 +184,25 @@ impl TokenVerifier {
         rules.check_audience(&claims)?;
         let expires_at = rules.check_times(&claims, self.clock.wall())?;
         claims.into_identity(expires_at)
+    }
+
+    /// Whether a token that was verified once still counts, by the rules of now.
+    ///
+    /// # Errors
+    /// [`Reason::TokenExpired`] when its time is over.
+    pub fn recheck(&self, identity: &Identity) -> Result<(), Refusal> {
+        let leeway = self.rules.read().unwrap_or_else(PoisonError::into_inner).leeway;
+        if self.clock.wall() >= later(identity.expires_at, leeway) {
+            return Err(Refusal::new(Reason::TokenExpired, "the token has expired"));
+        }
+        Ok(())
+    }
+
+    /// Which rules count: another number after they were replaced, so that whoever remembers a token knows to verify it
+    /// anew.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 }
 

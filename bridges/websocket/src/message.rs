@@ -13,10 +13,9 @@ use fanline_core::ids::{ConnectionId, UserId};
 use fanline_core::{ChannelName, Reason, Refusal};
 use fanline_edge::answer::{
     CallAnswer, HistoryAnswer, MemberView, PresenceAnswer, PublishAnswer, RecoveryView, Seconds,
-    Shown, ViolationsView, close_with_events, write_json,
+    Shown, StartsView, ViolationsView, close_with_events, write_json,
 };
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use std::time::Duration;
 
@@ -57,7 +56,7 @@ pub(crate) fn welcome(
         user: user.map_or("", UserId::as_str),
         ping_interval: Seconds(ping_interval),
         expires_in: expires_in.as_secs(),
-        channels: ChannelsView(channels),
+        channels: StartsView(channels),
     })
 }
 
@@ -182,7 +181,7 @@ enum Message<'a> {
         user: &'a str,
         ping_interval: Seconds,
         expires_in: u64,
-        channels: ChannelsView<'a>,
+        channels: StartsView<'a>,
     },
     Gap {
         channel: Shown<&'a ChannelName>,
@@ -242,23 +241,6 @@ struct Answer<'a, T> {
 impl<'a, T> Answer<'a, T> {
     fn ok(id: &'a RequestId, answer: T) -> Self {
         Answer { op: "ok", id: id.as_raw(), answer }
-    }
-}
-
-/// The channels that a connection was put into, each with where its stream starts.
-struct ChannelsView<'a>(&'a [(ChannelName, Joined)]);
-
-impl Serialize for ChannelsView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Start {
-            position: Shown<fanline_core::Position>,
-        }
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (channel, joined) in self.0 {
-            map.serialize_entry(channel.as_str(), &Start { position: Shown(joined.position) })?;
-        }
-        map.end()
     }
 }
 

@@ -56,10 +56,12 @@ pub enum WireForm {
     WebSocket,
     /// An encoded gRPC message.
     Grpc,
+    /// The event object alone.
+    Json,
 }
 
 impl WireForm {
-    const COUNT: usize = 2;
+    const COUNT: usize = 3;
 }
 
 impl Event {

@@ -155,6 +155,13 @@ impl Feed {
             .map(|(_, subscription)| (subscription.channel(), subscription.cursor()))
     }
 
+    /// Whether all that there is was read: nothing is under way, and nothing is known to wait. Until the next
+    /// [`poll_deliver`](Self::poll_deliver) at least.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.reading.is_none() && self.behind.is_empty() && self.ready.is_empty()
+    }
+
     /// The number of subscriptions.
     #[must_use]
     pub fn len(&self) -> usize {

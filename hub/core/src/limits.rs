@@ -95,9 +95,9 @@ pub struct Limits {
     pub connect_rate_per_ip: u32,
     /// New connections from one address that may come at once. Default: 100.
     pub connect_burst_per_ip: u32,
-    /// Operations of one connection, per second. Default: 50.
+    /// Operations of one connection, or over HTTP of one token, per second. Default: 50.
     pub operations_per_second: u32,
-    /// Operations of one connection that may come at once. Default: 100.
+    /// Operations of one connection, or over HTTP of one token, that may come at once. Default: 100.
     pub operations_burst: u32,
     /// Refused operations in a row before the connection is closed. Default: 20.
     pub violations_before_close: u32,
@@ -122,6 +122,13 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Streams of one HTTP/2 connection. Default: 256.
     pub http2_streams: u32,
+
+    /// Longest wait of a long-poll; a longer one that is asked for is cut. Default: 50 s.
+    pub poll_wait_max: Duration,
+    /// Events of one answer to a long-poll. Default: 100.
+    pub poll_batch_events: usize,
+    /// Bytes of those events; one is given even if it is larger. Default: 256 KiB.
+    pub poll_batch_bytes: usize,
 
     /// Newest events that a node holds ready per channel. Default: 256.
     pub ring_events: usize,
@@ -170,6 +177,10 @@ impl Default for Limits {
             writer_bytes: 256 * KIB,
             write_timeout: Duration::from_secs(10),
             http2_streams: 256,
+
+            poll_wait_max: Duration::from_secs(50),
+            poll_batch_events: 100,
+            poll_batch_bytes: 256 * KIB,
 
             ring_events: 256,
             ring_bytes: MIB,

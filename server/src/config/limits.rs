@@ -38,9 +38,9 @@ section! {
         connect_rate_per_ip: u32 = Limits::default().connect_rate_per_ip;
         /// New connections from one address that may come at once.
         connect_burst_per_ip: u32 = Limits::default().connect_burst_per_ip;
-        /// Operations of one connection, per second.
+        /// Operations of one connection, or over HTTP of one token, per second.
         operations_per_second: u32 = Limits::default().operations_per_second;
-        /// Operations of one connection that may come at once.
+        /// Operations of one connection, or over HTTP of one token, that may come at once.
         operations_burst: u32 = Limits::default().operations_burst;
         /// Refused operations in a row before the connection is closed.
         violations_before_close: u32 = Limits::default().violations_before_close;
@@ -65,6 +65,13 @@ section! {
         write_timeout: DurationText = DurationText(Limits::default().write_timeout);
         /// Streams of one HTTP/2 connection.
         http2_streams: u32 = Limits::default().http2_streams;
+
+        /// Longest wait of a long-poll; a longer one that is asked for is cut.
+        poll_wait_max: DurationText = DurationText(Limits::default().poll_wait_max);
+        /// Events of one answer to a long-poll.
+        poll_batch_events: usize = Limits::default().poll_batch_events;
+        /// Bytes of those events; one is given even if it is larger.
+        poll_batch_bytes: SizeText = SizeText(Limits::default().poll_batch_bytes);
 
         /// Newest events that a node holds ready per channel.
         ring_events: usize = Limits::default().ring_events;
@@ -147,6 +154,9 @@ impl LimitsConfig {
             writer_bytes: SizeText(writer_bytes),
             write_timeout: DurationText(write_timeout),
             http2_streams,
+            poll_wait_max: DurationText(poll_wait_max),
+            poll_batch_events,
+            poll_batch_bytes: SizeText(poll_batch_bytes),
             ring_events,
             ring_bytes: SizeText(ring_bytes),
             history_page,
@@ -182,6 +192,9 @@ impl LimitsConfig {
             writer_bytes,
             write_timeout,
             http2_streams,
+            poll_wait_max,
+            poll_batch_events,
+            poll_batch_bytes,
             ring_events,
             ring_bytes,
             history_page,
@@ -192,7 +205,7 @@ impl LimitsConfig {
         }
     }
 
-    fn durations(&self) -> [(&'static str, DurationText); 10] {
+    fn durations(&self) -> [(&'static str, DurationText); 11] {
         [
             ("auth_timeout", self.auth_timeout),
             ("header_timeout", self.header_timeout),
@@ -201,6 +214,7 @@ impl LimitsConfig {
             ("heartbeat_interval", self.heartbeat_interval),
             ("stream_max_age", self.stream_max_age),
             ("write_timeout", self.write_timeout),
+            ("poll_wait_max", self.poll_wait_max),
             ("idempotency_window", self.idempotency_window),
             ("publish_timeout", self.publish_timeout),
             ("command_timeout", self.command_timeout),
@@ -208,7 +222,7 @@ impl LimitsConfig {
     }
 
     /// Those without which nothing works at all. Of headers and commands, 0 is a sensible limit.
-    fn numbers(&self) -> [(&'static str, usize); 19] {
+    fn numbers(&self) -> [(&'static str, usize); 21] {
         [
             ("client_event_bytes", self.client_event_bytes.0),
             ("grpc_event_bytes", self.grpc_event_bytes.0),
@@ -226,6 +240,8 @@ impl LimitsConfig {
             ("violations_before_close", self.violations_before_close as usize),
             ("writer_bytes", self.writer_bytes.0),
             ("http2_streams", self.http2_streams as usize),
+            ("poll_batch_events", self.poll_batch_events),
+            ("poll_batch_bytes", self.poll_batch_bytes.0),
             ("ring_events", self.ring_events),
             ("ring_bytes", self.ring_bytes.0),
             ("history_page", self.history_page),

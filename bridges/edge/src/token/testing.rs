@@ -1,6 +1,6 @@
 //! Keys and signed tokens for the tests of this module: any header, any claims.
 
-use super::Algorithm;
+use super::{Algorithm, Identity};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -9,8 +9,25 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use fanline_core::clock::Timestamp;
+use fanline_core::ids::UserId;
+use fanline_core::permission::Grants;
 use jsonwebtoken::EncodingKey;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+/// What a verified token of this user says, which grants nothing and never ends.
+pub(crate) fn identity(user: &str) -> Identity {
+    Identity {
+        user: UserId::new(user),
+        token_id: None,
+        info: None,
+        grants: Grants::default(),
+        join: Vec::new(),
+        methods: None,
+        claims: Arc::default(),
+        expires_at: Timestamp::from_millis(u64::MAX),
+    }
+}
 
 /// A key pair in the form that operators have it in.
 pub(crate) struct KeyPair {
