@@ -1,30 +1,41 @@
-// Judges AsyncAPI documents with the official parser and with Spectral's `asyncapi` ruleset.
-//
-// asyncapi_judge.mjs FILE...: prints a line of JSON, and exits with 1 when either complains.
+// Judges AsyncAPI documents: by the official parser, by Spectral's `asyncapi` ruleset, and every example by a JSON Schema
+// validator, which neither of the two does. Prints what they say as one line of JSON.
 
-import { readFile } from "node:fs/promises";
-import { Parser } from "@asyncapi/parser";
-import spectral from "@stoplight/spectral-core";
-import rulesets from "@stoplight/spectral-rulesets";
+import { readFile } from 'node:fs/promises';
+import { Parser } from '@asyncapi/parser';
+import spectral from '@stoplight/spectral-core';
+import rulesets from '@stoplight/spectral-rulesets';
+import { Document } from './document.mjs';
+import { options } from './options.mjs';
 
 const ERROR = 0;
-const complaints = [];
-for (const file of process.argv.slice(2)) {
-  const text = await readFile(file, "utf8");
+const outcome = { documents: 0, examples: 0, errors: [], warnings: {} };
+
+for (const file of options('files').files.split(',')) {
+  const text = await readFile(file, 'utf8');
+  outcome.documents += 1;
+
   const { document, diagnostics } = await new Parser().parse(text, { source: file });
-  // Severity 0 is an error, 1 a warning; the rest are hints.
-  for (const one of diagnostics.filter(({ severity }) => severity <= 1)) {
-    complaints.push({ judge: "parser", file, severity: one.severity, message: one.message, path: one.path?.join(".") });
-  }
-  if (document === undefined) complaints.push({ judge: "parser", file, severity: ERROR, message: "not parsed" });
+  if (document === undefined) outcome.errors.push(`${file}: the parser takes it for no document`);
+  for (const one of diagnostics) note('parser', file, one);
 
   const linter = new spectral.Spectral();
-  linter.setRuleset(new spectral.Ruleset({ extends: [[rulesets.asyncapi, "recommended"]] }));
-  for (const one of await linter.run(text)) {
-    if (one.severity === ERROR) complaints.push({ judge: "spectral", file, message: one.message, code: one.code, path: one.path.join(".") });
-    else complaints.push({ judge: "spectral", file, severity: one.severity, code: one.code, message: one.message, path: one.path.join(".") });
+  linter.setRuleset(new spectral.Ruleset({ extends: [[rulesets.asyncapi, 'recommended']] }));
+  for (const one of await linter.run(text)) note('spectral', file, one);
+
+  if (!file.endsWith('.json')) continue;
+  const parsed = new Document(JSON.parse(text));
+  for (const [key, message] of Object.entries(parsed.value.components.messages)) {
+    for (const example of message.examples ?? []) {
+      outcome.examples += 1;
+      outcome.errors.push(...parsed.faults(key, example.payload).map((fault) => `${file}: example of ${key}: ${fault}`));
+    }
   }
 }
-const errors = complaints.filter(({ severity = ERROR }) => severity === ERROR);
-console.log(JSON.stringify({ errors: errors.slice(0, 20), warnings: complaints.length - errors.length, warned: complaints.filter((c) => !errors.includes(c)).slice(0, 12) }, null, 1));
-process.exit(errors.length === 0 ? 0 : 1);
+outcome.errors = outcome.errors.slice(0, 20);
+console.log(JSON.stringify(outcome));
+
+function note(judge, file, { severity, code, message, path = [] }) {
+  if (severity === ERROR) outcome.errors.push(`${file}: ${judge}: ${path.join('.')}: ${message}`);
+  else outcome.warnings[code] = (outcome.warnings[code] ?? 0) + 1;
+}

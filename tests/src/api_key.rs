@@ -15,7 +15,8 @@ pub struct ApiKey {
 impl ApiKey {
     /// A key that may do everything in every channel.
     pub fn all() -> Self {
-        let scopes = ["publish", "subscribe", "presence", "history", "connections", "commands"];
+        let scopes =
+            ["publish", "subscribe", "presence", "history", "connections", "commands", "catalog"];
         Self::new("all").scopes(&scopes).channels(&["*"])
     }
 

@@ -45,7 +45,15 @@ impl HttpAnswer {
 
 /// `GET path`, reading until the server closes.
 pub async fn get(address: SocketAddr, path: &str) -> HttpAnswer {
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    get_with(address, path, &[]).await
+}
+
+/// The same with more headers.
+pub async fn get_with(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> HttpAnswer {
+    let headers: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n");
     within(DEADLINE, &format!("the answer to GET {path}"), async {
         let mut stream = TcpStream::connect(address).await.expect("the hub listens");
         stream.write_all(request.as_bytes()).await.expect("the hub reads the request");

@@ -47,9 +47,21 @@ impl Script {
 
     /// Runs the script to its end, which has to be good, and returns the JSON of its last line.
     pub async fn run(self) -> Value {
+        let process = Process::spawn(&self.name, self.command);
+        Self::end(&self.name, process).await
+    }
+
+    /// The same, and does `then` once the script has printed the line `ready`.
+    pub async fn run_and_when(self, ready: &str, then: impl Future<Output = ()>) -> Value {
         let mut process = Process::spawn(&self.name, self.command);
+        process.stdout_line(ready, |line| line == ready).await;
+        then.await;
+        Self::end(&self.name, process).await
+    }
+
+    async fn end(name: &str, mut process: Process) -> Value {
         let status = process.exit_within(SCRIPT_DEADLINE).await;
-        assert!(status.success(), "{} fails\n{}", self.name, process.output());
+        assert!(status.success(), "{name} fails\n{}", process.output());
         let stdout = process.stdout();
         let last = stdout.lines().last().unwrap_or_default();
         serde_json::from_str(last)

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use fanline_asyncapi::Catalog;
 use fanline_asyncapi::catalog::{EventDefinition, View};
+use fanline_asyncapi::document::{Readers, Settings};
 use fanline_core::catalog::{DocumentFormat, EventCatalog, EventTypeDetails, EventTypeInfo};
 
-use super::served::Documents;
+use super::served::{Documents, Rendered};
 
 impl EventCatalog for Documents {
     fn revision(&self) -> Option<String> {
@@ -32,12 +33,9 @@ impl EventCatalog for Documents {
     }
 
     fn document(&self, format: DocumentFormat) -> (Bytes, String) {
-        let document = self.internal();
-        let text = match format {
-            DocumentFormat::Json => document.json,
-            DocumentFormat::Yaml => document.yaml,
-        };
-        (text, document.revision.to_string())
+        let settings = Settings { readers: Readers::Internal, ..Settings::default() };
+        let Rendered { text, revision } = self.document_of(settings, format);
+        (text, revision.to_string())
     }
 }
 

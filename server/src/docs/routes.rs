@@ -6,9 +6,10 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use fanline_asyncapi::document::Perspective;
+use fanline_asyncapi::document::{Perspective, Readers, Settings};
 use fanline_asyncapi::site;
 use fanline_core::Refusal;
+use fanline_core::catalog::DocumentFormat;
 use fanline_edge::http_error::problem;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
@@ -17,11 +18,8 @@ use http::header::{
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Deserialize;
 
-use super::served::Documents;
+use super::served::{Documents, Rendered};
 use crate::problem::not_found;
-
-const JSON: &str = "application/json";
-const YAML: &str = "application/yaml";
 
 /// The routes of the documents.
 pub(crate) fn router(documents: Documents) -> Router {
@@ -55,7 +53,7 @@ async fn json(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    document(&documents, &asked, &headers, JSON)
+    document(&documents, &asked, &headers, DocumentFormat::Json)
 }
 
 async fn yaml(
@@ -63,15 +61,24 @@ async fn yaml(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    document(&documents, &asked, &headers, YAML)
+    document(&documents, &asked, &headers, DocumentFormat::Yaml)
 }
 
-fn document(documents: &Documents, asked: &Asked, headers: &HeaderMap, media: &str) -> Response {
+fn document(
+    documents: &Documents,
+    asked: &Asked,
+    headers: &HeaderMap,
+    format: DocumentFormat,
+) -> Response {
+    let media = match format {
+        DocumentFormat::Json => "application/json",
+        DocumentFormat::Yaml => "application/yaml",
+    };
     match asked.perspective() {
         Ok(perspective) => {
-            let document = documents.public(perspective);
-            let body = if media == JSON { document.json } else { document.yaml };
-            answer(headers, media, &document.revision, body)
+            let settings = Settings { perspective, readers: Readers::Public };
+            let Rendered { text, revision } = documents.document_of(settings, format);
+            answer(headers, media, &revision, text)
         }
         Err(refusal) => problem(&refusal).map(Body::from),
     }

@@ -1,10 +1,11 @@
-//! The documents as they are served: made when the catalog has changed, kept until it changes again.
+//! The documents as they are served: made when they are first asked for, kept until the catalog changes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use fanline_asyncapi::document::{Document, HubFacts, Perspective, Readers, Settings};
 use fanline_asyncapi::{Catalog, LiveCatalog};
+use fanline_core::catalog::DocumentFormat;
 
 /// The documents of a running hub. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -14,43 +15,54 @@ pub(crate) struct Documents(Arc<Shared>);
 struct Shared {
     catalog: LiveCatalog,
     facts: HubFacts,
-    made: Mutex<Option<Made>>,
+    made: Mutex<Arc<Made>>,
 }
 
-/// The documents of one catalog.
-#[derive(Clone, Debug)]
+/// The documents of one catalog, each made when it is first asked for.
+#[derive(Debug, Default)]
 struct Made {
     of: Option<Arc<Catalog>>,
-    hub: Rendered,
-    client: Rendered,
-    internal: Rendered,
+    hub: Variant,
+    client: Variant,
+    internal: Variant,
 }
 
-/// A document in both formats.
+/// One document in both formats.
+#[derive(Debug, Default)]
+struct Variant {
+    json: OnceLock<Rendered>,
+    yaml: OnceLock<Rendered>,
+}
+
+/// A document as it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Rendered {
-    pub(crate) json: Bytes,
-    pub(crate) yaml: Bytes,
+    pub(crate) text: Bytes,
     pub(crate) revision: Arc<str>,
 }
 
 impl Documents {
     pub(crate) fn new(catalog: LiveCatalog, facts: HubFacts) -> Self {
-        Documents(Arc::new(Shared { catalog, facts, made: Mutex::new(None) }))
+        let made = Mutex::new(Arc::new(Made::default()));
+        Documents(Arc::new(Shared { catalog, facts, made }))
     }
 
-    /// The document for everybody, of the catalog that is in force now.
-    pub(crate) fn public(&self, perspective: Perspective) -> Rendered {
+    /// The document of the catalog that is in force now.
+    pub(crate) fn document_of(&self, settings: Settings, format: DocumentFormat) -> Rendered {
         let made = self.made();
-        match perspective {
-            Perspective::Hub => made.hub,
-            Perspective::Client => made.client,
+        let variant = match (settings.readers, settings.perspective) {
+            (Readers::Public, Perspective::Hub) => &made.hub,
+            (Readers::Public, Perspective::Client) => &made.client,
+            (Readers::Internal, _) => &made.internal,
+        };
+        let render = |write: fn(&Document) -> String| {
+            let document = Document::new(made.of.as_deref(), &self.0.facts, settings);
+            Rendered { text: write(&document).into(), revision: document.revision().into() }
+        };
+        match format {
+            DocumentFormat::Json => variant.json.get_or_init(|| render(Document::json)).clone(),
+            DocumentFormat::Yaml => variant.yaml.get_or_init(|| render(Document::yaml)).clone(),
         }
-    }
-
-    /// The document for insiders.
-    pub(crate) fn internal(&self) -> Rendered {
-        self.made().internal
     }
 
     /// The catalog that is in force now.
@@ -58,36 +70,14 @@ impl Documents {
         self.0.catalog.current()
     }
 
-    fn made(&self) -> Made {
+    /// What was made of it. A newer catalog starts anew.
+    fn made(&self) -> Arc<Made> {
         let current = self.0.catalog.current();
-        let kept = self.0.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(made) = kept
-            && same(made.of.as_ref(), current.as_ref())
-        {
-            return made;
+        let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if !same(made.of.as_ref(), current.as_ref()) {
+            *made = Arc::new(Made { of: current, ..Made::default() });
         }
-        // Made without the lock: two requests that come at once make it twice, and neither waits for the other.
-        let made = self.make(current);
-        *self.0.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(made.clone());
-        made
-    }
-
-    fn make(&self, catalog: Option<Arc<Catalog>>) -> Made {
-        let render = |perspective, readers| {
-            let settings = Settings { perspective, readers };
-            let document = Document::new(catalog.as_deref(), &self.0.facts, settings);
-            Rendered {
-                json: document.json().into(),
-                yaml: document.yaml().into(),
-                revision: document.revision().into(),
-            }
-        };
-        Made {
-            hub: render(Perspective::Hub, Readers::Public),
-            client: render(Perspective::Client, Readers::Public),
-            internal: render(Perspective::Hub, Readers::Internal),
-            of: catalog,
-        }
+        Arc::clone(&made)
     }
 }
 

@@ -10,6 +10,8 @@ mod console;
 mod credentials;
 mod crowd;
 mod delivery;
+mod docs_page;
+mod documents;
 mod drain;
 mod first_frame;
 mod forgery;

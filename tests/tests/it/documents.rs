@@ -1,0 +1,216 @@
+//! The documents: official tools take them, and what the hub sends is what they say.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fanline_proto::v1;
+use fanline_proto::v1::catalog_client::CatalogClient;
+use fanline_tests::{ApiKey, Hub, HubBuilder, Script, Token, big_catalog, fanline, reason};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// Runs a command of the binary, which has to end well, and gives what it prints.
+async fn run(arguments: &[&str]) -> String {
+    let output = fanline().args(arguments).output().await.expect("the binary starts");
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}\n{stdout}\n{stderr}");
+    stdout.into_owned()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a temporary folder has a plain name")
+}
+
+/// Writes the catalog of 200 event types into a folder.
+fn big(folder: &Path) -> PathBuf {
+    let catalog = folder.join("big");
+    for (path, text) in big_catalog() {
+        let path = catalog.join(path);
+        fs::create_dir_all(path.parent().expect("a file is in a folder"))
+            .expect("the folder is ours");
+        fs::write(path, text).expect("the folder is ours");
+    }
+    catalog
+}
+
+#[tokio::test]
+async fn official_tools_take_the_documents_and_every_example_is_valid() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let big = big(folder.path());
+    let mut files = Vec::new();
+    for (name, catalog) in [("demo", vec!["--demo"]), ("big", vec!["--catalog", text(&big)])] {
+        for (view, format) in [("hub", "json"), ("hub", "yaml"), ("client", "json")] {
+            // The parser takes minutes for a large YAML; JSON says the same.
+            if (name, format) == ("big", "yaml") {
+                continue;
+            }
+            let file = folder.path().join(format!("{name}-{view}.{format}"));
+            let mut arguments = vec!["asyncapi", "generate", "--view", view, "--out", text(&file)];
+            arguments.extend(&catalog);
+            run(&arguments).await;
+            files.push(text(&file).to_owned());
+        }
+    }
+    let judged = Script::node("asyncapi_judge.mjs").option("files", files.join(",")).run().await;
+    println!("judged: {judged}");
+    assert_eq!(judged["errors"], json!([]));
+    assert_eq!(judged["documents"], files.len());
+    assert!(judged["examples"].as_u64().is_some_and(|count| count > 1_600), "{judged}");
+}
+
+fn with_the_demo_catalog() -> HubBuilder {
+    Hub::builder()
+        .set("catalog.path", "builtin:demo")
+        .set("namespaces.orders.history_size", 100)
+        .set("namespaces.ticker.subscribe", "anyone")
+        .set("namespaces.ticker.history_size", 100)
+        .set("drain.window", "100ms")
+}
+
+#[tokio::test]
+async fn every_example_arrives_everywhere_and_every_frame_is_as_the_document_says() {
+    let hub = with_the_demo_catalog().start().await;
+    let token = Token::user("ada").everything_in(&["*"]);
+    let seen = Script::node("documented.mjs")
+        .option("public", hub.addresses.public)
+        .option("grpc", hub.addresses.grpc)
+        .option("key", &ApiKey::all().secret)
+        .option("token", token.sign())
+        .option("short", Token::user("bob").everything_in(&["*"]).expires_in(20).sign())
+        .option("transports", TRANSPORTS.join(","))
+        .option("pid", hub.process.id())
+        .run()
+        .await;
+    println!("documented: {seen}");
+    assert_eq!(seen["faults"], json!([]), "{seen}");
+    let published = seen["published"].as_u64().expect("a number");
+    assert!(published >= 5, "{seen}");
+    for transport in TRANSPORTS {
+        assert!(seen["delivered"][transport].as_u64() >= Some(published), "{transport}: {seen}");
+    }
+    for frame in FRAMES {
+        assert!(seen["frames"][frame].as_u64() > Some(0), "no {frame} was seen: {seen}");
+    }
+}
+
+/// The ways that events are read back on.
+const TRANSPORTS: [&str; 2] = ["websocket", "grpc"];
+
+/// Control frames that the script gets the hub to send.
+const FRAMES: [&str; 13] = [
+    "fanline.ws.welcome",
+    "fanline.ws.event",
+    "fanline.ws.presenceChange",
+    "fanline.ws.expiring",
+    "fanline.ws.closing",
+    "fanline.ws.authOk",
+    "fanline.ws.joinOk",
+    "fanline.ws.leaveOk",
+    "fanline.ws.publishOk",
+    "fanline.ws.presenceOk",
+    "fanline.ws.historyOk",
+    "fanline.ws.pong",
+    "fanline.ws.error",
+];
+
+#[tokio::test]
+async fn a_stale_file_is_told_by_the_exit_code() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("asyncapi.yaml");
+    run(&["asyncapi", "generate", "--demo", "-o", text(&file)]).await;
+    run(&["asyncapi", "generate", "--demo", "-o", text(&file), "--check"]).await;
+
+    let mut stale = fs::read_to_string(&file).expect("it was written");
+    stale.push_str("# edited\n");
+    fs::write(&file, &stale).expect("the folder is ours");
+    let output = fanline()
+        .args(["asyncapi", "generate", "--demo", "-o", text(&file), "--check"])
+        .output()
+        .await
+        .expect("the binary starts");
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is stale"));
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), stale, "--check writes nothing");
+}
+
+#[tokio::test]
+async fn typescript_takes_the_types_and_refuses_a_wrong_field() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let types = folder.path().join("events.ts");
+    run(&["asyncapi", "types", "--demo", "--lang", "ts", "-o", text(&types)]).await;
+    let right = r#"
+        import type { Channels, Events, HubEvent } from "./events.js";
+        export function read(event: HubEvent): string {
+          // `type` tells which data there is.
+          return event.type === "message" ? event.data.text : event.type;
+        }
+        export const data: Events["message"] = { text: "hello", mentions: ["u42"] };
+        export const type: Channels["chat:{room}"] = "typing";
+    "#;
+    assert_eq!(compile(&folder, right).await, None);
+    for (wrong, complaint) in [
+        (right.replace("event.data.text", "event.data.txt"), "'txt' does not exist"),
+        (right.replace("mentions: [\"u42\"]", "mentions: [42]"), "not assignable to type 'string'"),
+        (right.replace("text: \"hello\", ", ""), "'text' is missing"),
+        (right.replace("\"typing\"", "\"ticker.quote\""), "not assignable"),
+    ] {
+        let said = compile(&folder, &wrong).await.expect("a wrong program is refused");
+        assert!(said.contains(complaint), "{said}");
+    }
+}
+
+/// What `tsc --strict` says against a program beside the types; nothing when it takes it.
+async fn compile(folder: &TempDir, program: &str) -> Option<String> {
+    fs::write(folder.path().join("program.ts"), program).expect("the folder is ours");
+    let modules = std::env::var_os("FANLINE_NODE_MODULES").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("node/node_modules"),
+        PathBuf::from,
+    );
+    let output = Command::new("node")
+        .arg(modules.join("typescript/bin/tsc"))
+        .args(["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "program.ts"])
+        .current_dir(folder.path())
+        .output()
+        .await
+        .expect("node starts");
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[tokio::test]
+async fn the_catalog_over_grpc_needs_its_scope_and_says_what_is_served() {
+    let blind = ApiKey::new("blind").scopes(&["publish"]).channels(&["*"]);
+    let hub = with_the_demo_catalog().api_key(&blind).start().await;
+    let mut catalog = CatalogClient::new(hub.rpc().await.authenticated());
+
+    let first = v1::ListEventTypesRequest { page_size: 3, ..Default::default() };
+    let first = catalog.list_event_types(first).await.expect("a page").into_inner();
+    assert_eq!(first.event_types.len(), 3);
+    let rest = v1::ListEventTypesRequest { page_token: first.next_page_token, page_size: 3 };
+    let rest = catalog.list_event_types(rest).await.expect("a page").into_inner();
+    assert!(rest.next_page_token.is_empty());
+    let mut names: Vec<_> =
+        first.event_types.iter().chain(&rest.event_types).map(|it| it.name.as_str()).collect();
+    let listed = names.clone();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names, listed, "each once, by name");
+
+    let one = v1::GetEventTypeRequest { name: "message".to_owned() };
+    let one = catalog.get_event_type(one).await.expect("an event type").into_inner();
+    let schema: Value = serde_json::from_slice(&one.publish_schema).expect("a schema is JSON");
+    assert_eq!(schema["additionalProperties"], false);
+    assert!(!one.examples.is_empty());
+    let none = v1::GetEventTypeRequest { name: "no.such".to_owned() };
+    let refused = catalog.get_event_type(none).await.expect_err("there is none");
+    assert_eq!(reason(&refused), "UNKNOWN_EVENT_TYPE");
+
+    let yaml = v1::GetAsyncApiRequest { format: v1::DocumentFormat::Yaml.into() };
+    let yaml = catalog.get_async_api(yaml).await.expect("a document").into_inner();
+    assert!(yaml.document.starts_with(b"asyncapi:") && yaml.revision.starts_with(&first.revision));
+
+    let mut blind = CatalogClient::new(hub.rpc_with(&blind.secret).await.authenticated());
+    let refused = blind.list_event_types(v1::ListEventTypesRequest::default()).await;
+    assert_eq!(refused.expect_err("no scope").code(), tonic::Code::PermissionDenied);
+}
