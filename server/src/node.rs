@@ -10,6 +10,7 @@ use fanline_asyncapi::LiveCatalog;
 use fanline_core::Hub;
 use fanline_core::broker::notices;
 use fanline_core::clock::{Clock, SystemClock};
+use fanline_core::command::peers;
 use fanline_core::hub::HubParts;
 use fanline_core::memory::{MemoryBroker, MemoryLimits};
 use fanline_core::metrics::HubMetrics;
@@ -124,6 +125,7 @@ impl Node {
             metrics: HubMetrics::register(&mut registry),
         };
         let hub = Hub::start(parts, &lasting, shutdown.stop.clone());
+        peers::start(hub.clone(), &lasting, shutdown.stop.clone());
         let tokens = TokenVerifier::new(tokens, Arc::clone(&clock)).context("[tokens]")?;
         let reload = Reload {
             origin,

@@ -29,6 +29,7 @@ mod rpc;
 mod script;
 mod token;
 mod upgrade;
+mod worker;
 
 pub use api_key::ApiKey;
 pub use authority::{Authority, TlsClient};

@@ -83,6 +83,13 @@ impl Process {
         assert!(status.success(), "{} takes no signal", self.name);
     }
 
+    /// Kills it (SIGKILL), and waits until it is gone.
+    pub async fn kill(&mut self) {
+        let what = format!("the end of {}", self.name);
+        let killed = within(DEADLINE, &what, self.child.kill()).await;
+        killed.expect("our own child can be killed");
+    }
+
     /// Waits for the end of the process and of its output.
     pub async fn exit(&mut self) -> ExitStatus {
         self.exit_within(DEADLINE).await

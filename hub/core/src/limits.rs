@@ -52,6 +52,13 @@ pub const WORKER_COMMANDS: usize = 64;
 pub const WORKER_COMMANDS_MAX: usize = 4096;
 /// Commands of a node that wait for a backend with room: what backends answer in about a second.
 pub const COMMANDS_WAITING: usize = 4096;
+/// Commands that a node has another one answer at a time, for each set of methods: half of what may wait there for its
+/// listener, so that answers to two nodes find room.
+pub const PEER_COMMANDS: usize = 512;
+/// Sets of methods of one node that other nodes know.
+pub const OFFERS_PER_NODE: usize = 64;
+/// Commands of other nodes that a node has answered at a time.
+pub const COMMANDS_ASKED: usize = 16_384;
 /// Bytes of all commands that a node has on their way.
 pub const COMMAND_BYTES: usize = 256 * MIB;
 /// Replies of one command that its client has not taken yet.

@@ -4,6 +4,7 @@
 
 mod catalog;
 mod command_line;
+mod command_nodes;
 mod commands;
 mod configuration;
 mod console;

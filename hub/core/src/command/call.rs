@@ -1,9 +1,10 @@
 //! A command under way, and the promise that it is answered.
 
-use super::budget::Budget;
+use super::budget::{Budget, Held};
 use super::replies::reply_pair_within;
 use super::{
-    Command, CommandDraft, CommandError, CommandRouter, Received, Replies, Reply, Ticket, Workers,
+    Command, CommandDraft, CommandError, CommandRouter, Received, Replies, Reply, ReplySink,
+    Ticket, Workers,
 };
 use crate::clock::Timestamp;
 use crate::hub::Hub;
@@ -58,8 +59,18 @@ impl Commands {
         }
     }
 
+    /// Counts the bytes of a command that this node has, as long as anybody here has it.
+    pub(super) fn hold(&self, draft: &CommandDraft) -> Option<Arc<Held>> {
+        self.bytes.take(draft.cost()).map(Arc::new)
+    }
+
+    /// A way for replies to a command that this node has.
+    pub(super) fn reply_pair(&self) -> (ReplySink, Replies) {
+        reply_pair_within(Arc::clone(&self.reply_bytes))
+    }
+
     fn dispatch(&self, command: &Arc<Command>) -> Attempt {
-        let (sink, replies) = reply_pair_within(Arc::clone(&self.reply_bytes));
+        let (sink, replies) = self.reply_pair();
         Attempt { replies, _ticket: self.workers.dispatch(Arc::clone(command), sink) }
     }
 }
@@ -80,7 +91,7 @@ impl Hub {
     pub fn call(&self, draft: CommandDraft) -> Result<Call, Refusal> {
         let commands = self.commands();
         let held = draft.check(self.limits()).and_then(|()| {
-            commands.bytes.take(draft.cost()).ok_or_else(|| {
+            commands.hold(&draft).ok_or_else(|| {
                 let message = "this node has as many commands on their way as it may";
                 Refusal::new(Reason::LimitExceeded, message)
                     .with_retry_after(Duration::from_secs(1))
@@ -96,7 +107,7 @@ impl Hub {
             draft,
             deadline: Timestamp::from_millis(now.millis().saturating_add(millis)),
             timeout,
-            held: Some(Arc::new(held)),
+            held: Some(held),
         });
         Ok(Call {
             attempt: Some(commands.dispatch(&command)),

@@ -175,6 +175,11 @@ impl ErrorCode {
         })
     }
 
+    /// The code of a name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        (1..=16).filter_map(ErrorCode::from_number).find(|code| code.as_str() == name)
+    }
+
     /// The name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -20,6 +20,9 @@ mod replies;
 mod router;
 mod workers;
 
+// The way to other nodes.
+pub mod peers;
+
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 

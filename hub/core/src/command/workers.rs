@@ -1,5 +1,6 @@
-//! The backends that are connected to this node, and the commands that they have.
+//! The backends that answer commands, and the commands that they have.
 //!
+//! A worker is a backend that is connected to this node, or stands for those of another node (see [`peers`](super::peers)).
 //! One table under one lock, touched a few times per command. A command goes to the worker with the most room for its
 //! size, and waits in one line, oldest first, while no worker that answers it has room. What a worker is sent is taken
 //! by whoever holds its [`Worker`], at the pace of its connection; what it was not yet sent when it goes away is given
@@ -17,19 +18,22 @@ use crate::sync::lock;
 use crate::{Reason, Refusal};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
+use tokio::sync::watch;
 
-/// The backends that are connected to this node. Clones are the same table.
+/// The backends that answer commands. Clones are the same table.
 #[derive(Clone, Debug)]
 pub struct Workers(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     table: Mutex<Table>,
+    /// Told when what is answered here is another.
+    offers: watch::Sender<()>,
     metrics: CommandMetrics,
 }
 
 /// What a worker answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Registration {
     /// The methods.
     pub methods: Vec<Pattern>,
@@ -97,7 +101,8 @@ impl Workers {
     /// A table without workers.
     #[must_use]
     pub fn new(metrics: CommandMetrics) -> Self {
-        Workers(Arc::new(Inner { table: Mutex::default(), metrics }))
+        let (table, offers) = (Mutex::default(), watch::Sender::new(()));
+        Workers(Arc::new(Inner { table, offers, metrics }))
     }
 
     /// Takes a worker in. Commands that wait for one like it are its first.
@@ -106,20 +111,56 @@ impl Workers {
     /// [`Reason::LimitExceeded`] when the node has all the workers that it takes.
     pub fn register(&self, registration: Registration) -> Result<Worker, Refusal> {
         let mut table = self.table();
-        if table.workers.len() >= WORKERS {
+        if table.here().count() >= WORKERS {
             let message = format!("this node takes at most {WORKERS} workers");
             return Err(Refusal::new(Reason::LimitExceeded, message));
         }
-        let key = table.workers.insert(Entry::new(registration));
-        table.fill(key);
-        self.measure(&table);
-        Ok(Worker { workers: self.clone(), key })
+        let worker = self.insert(&mut table, Entry::new(registration, true));
+        self.0.offers.send_replace(());
+        Ok(worker)
     }
 
-    /// The patterns that the workers answer, each once: what other nodes need to know.
-    #[must_use]
-    pub fn methods(&self) -> Vec<(Pattern, usize)> {
-        self.table().methods()
+    /// Takes in what stands for the workers of another node.
+    pub(super) fn register_peer(&self, registration: Registration) -> Worker {
+        self.insert(&mut self.table(), Entry::new(registration, false))
+    }
+
+    fn insert(&self, table: &mut Table, entry: Entry) -> Worker {
+        let key = table.workers.insert(entry);
+        table.fill(key);
+        self.measure(table);
+        Worker { workers: self.clone(), key }
+    }
+
+    /// What the workers of this node answer, for other nodes.
+    pub(super) fn offers(&self) -> Vec<Registration> {
+        self.table().offers()
+    }
+
+    /// Is told whenever [`offers`](Self::offers) may give another answer.
+    pub(super) fn offers_changes(&self) -> watch::Receiver<()> {
+        self.0.offers.subscribe()
+    }
+
+    /// As [`dispatch`](CommandRouter::dispatch), for a command that comes from another node.
+    pub(super) fn dispatch_here(&self, command: Arc<Command>, sink: ReplySink) -> Ticket {
+        self.give(Outstanding::new(command, sink, true))
+    }
+
+    fn give(&self, given: Outstanding) -> Ticket {
+        let mut table = self.table();
+        let id = given.id();
+        match table.dispatch(given) {
+            Ok(()) => {
+                self.measure(&table);
+                Ticket::new(GiveUp { workers: self.clone(), id })
+            }
+            Err((given, error)) => {
+                drop(table);
+                given.fail(error);
+                Ticket::spent()
+            }
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -130,9 +171,19 @@ impl Workers {
     fn measure(&self, table: &Table) {
         let Inner { metrics, .. } = &*self.0;
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        metrics.workers.set(count(table.workers.len()));
+        metrics.workers.set(count(table.here().count()));
         metrics.outstanding.set(count(table.outstanding()));
         metrics.waiting.set(count(table.waiting.len()));
+    }
+
+    /// After a change of what is answered: says so, and refuses what nobody can have any more.
+    fn settle(&self, table: MutexGuard<'_, Table>, refused: Vec<(Outstanding, CommandError)>) {
+        self.measure(&table);
+        drop(table);
+        self.0.offers.send_replace(());
+        for (outstanding, error) in refused {
+            outstanding.fail(error);
+        }
     }
 
     /// Nobody waits for a command any more.
@@ -149,20 +200,7 @@ impl CommandRouter for Workers {
     }
 
     fn dispatch(&self, command: Arc<Command>, sink: ReplySink) -> Ticket {
-        let mut table = self.table();
-        let id = command.id;
-        let given = Outstanding::new(command, sink);
-        match table.dispatch(given) {
-            Ok(()) => {
-                self.measure(&table);
-                Ticket::new(GiveUp { workers: self.clone(), id })
-            }
-            Err((given, error)) => {
-                drop(table);
-                given.fail(error);
-                Ticket::spent()
-            }
-        }
+        self.give(Outstanding::new(command, sink, false))
     }
 }
 
@@ -250,17 +288,41 @@ impl Worker {
         Ok(())
     }
 
+    /// It did not take a command: another one has it, or its client is told that nobody does.
+    pub(super) fn give_back(&self, id: CommandId) {
+        let mut table = self.workers.table();
+        let refused = table.give_back(self.key, id);
+        table.fill(self.key);
+        self.workers.measure(&table);
+        drop(table);
+        if let Some((outstanding, error)) = refused {
+            outstanding.fail(error);
+        }
+    }
+
+    /// It may have taken a command, and will not answer.
+    pub(super) fn lose(&self, id: CommandId) {
+        let mut table = self.workers.table();
+        let _lost_by_dropping_it = table.take_back(self.key, id);
+        table.fill(self.key);
+        self.workers.measure(&table);
+    }
+
     /// Goes on with another registration. What it has it keeps.
     pub fn replace(&self, registration: Registration) {
         let mut table = self.workers.table();
         table.workers[self.key].replace(registration);
         table.fill(self.key);
-        self.workers.measure(&table);
+        let stranded = table.stranded();
+        self.workers.settle(table, stranded);
     }
 
     /// It is given no more commands.
     pub fn drain(&self) {
-        self.workers.table().workers[self.key].draining = true;
+        let mut table = self.workers.table();
+        table.workers[self.key].draining = true;
+        let stranded = table.stranded();
+        self.workers.settle(table, stranded);
     }
 }
 
@@ -268,11 +330,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         let mut table = self.workers.table();
         let refused = table.remove(self.key);
-        self.workers.measure(&table);
-        drop(table);
-        for outstanding in refused {
-            outstanding.fail(no_room());
-        }
+        self.workers.settle(table, refused);
     }
 }
 

@@ -4,9 +4,9 @@ use super::{Load, Order, Registration, no_room};
 use crate::command::{Command, CommandError, MethodName, Reply, ReplyOverflow, ReplySink};
 use crate::ids::CommandId;
 use crate::limits::COMMANDS_WAITING;
-use crate::pattern::Pattern;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -37,6 +37,8 @@ enum Place {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) registration: Registration,
+    /// Whether it is connected to this node. Otherwise it stands for those of another.
+    pub(super) is_here: bool,
     pub(super) outstanding: HashMap<CommandId, Outstanding>,
     pub(super) draining: bool,
     /// What it is to be told: at most a command for each that is outstanding, and a cancellation for each that it was
@@ -52,6 +54,8 @@ pub(super) struct Entry {
 pub(super) struct Outstanding {
     command: Arc<Command>,
     sink: ReplySink,
+    /// It comes from another node, and must not be sent on.
+    only_here: bool,
     /// The worker was told of it.
     told: bool,
 }
@@ -62,7 +66,7 @@ impl Table {
         &mut self,
         given: Outstanding,
     ) -> Result<(), (Outstanding, CommandError)> {
-        match self.choose(&given.command.draft.method) {
+        match self.choose(&given, None) {
             Choice::Nobody => Err((given, CommandError::no_handler())),
             Choice::Worker(key) => {
                 self.give(key, given);
@@ -83,7 +87,7 @@ impl Table {
     pub(super) fn fill(&mut self, key: usize) {
         let mut index = 0;
         while self.workers[key].has_room() && index < self.waiting.len() {
-            if self.workers[key].answers(&self.waiting[index].command.draft.method) {
+            if self.workers[key].answers(&self.waiting[index]) {
                 if let Some(given) = self.waiting.remove(index) {
                     self.give(key, given);
                 }
@@ -119,8 +123,8 @@ impl Table {
     }
 
     /// Takes a worker out. What it was not told of goes on to others; the rest is lost, by dropping it. Given back is what
-    /// finds no room.
-    pub(super) fn remove(&mut self, key: usize) -> Vec<Outstanding> {
+    /// nobody can have.
+    pub(super) fn remove(&mut self, key: usize) -> Vec<(Outstanding, CommandError)> {
         let entry = self.workers.remove(key);
         let mut untold = Vec::new();
         for (id, outstanding) in entry.outstanding {
@@ -133,17 +137,33 @@ impl Table {
         untold.sort_unstable_by_key(|outstanding| outstanding.command.id);
         let mut refused = Vec::new();
         for outstanding in untold.into_iter().rev() {
-            match self.choose(&outstanding.command.draft.method) {
+            match self.choose(&outstanding, None) {
                 Choice::Worker(key) => self.give(key, outstanding),
                 // With nobody left, a worker that comes back soon finds it.
                 Choice::Busy | Choice::Nobody if self.waiting.len() < COMMANDS_WAITING => {
                     self.places.insert(outstanding.command.id, Place::Line);
                     self.waiting.push_front(outstanding);
                 }
-                Choice::Busy | Choice::Nobody => refused.push(outstanding),
+                Choice::Busy | Choice::Nobody => refused.push((outstanding, no_room())),
             }
         }
+        refused.extend(self.stranded());
         refused
+    }
+
+    /// Takes out of the line what other nodes asked and nobody here answers any more. They find somebody else; what is
+    /// asked here waits for a worker that comes back soon.
+    pub(super) fn stranded(&mut self) -> Vec<(Outstanding, CommandError)> {
+        let (stays, stranded): (VecDeque<_>, VecDeque<_>) =
+            mem::take(&mut self.waiting).into_iter().partition(|waiting| {
+                !waiting.only_here || !matches!(self.choose(waiting, None), Choice::Nobody)
+            });
+        self.waiting = stays;
+        let refuse = |outstanding: Outstanding| {
+            self.places.remove(&outstanding.command.id);
+            (outstanding, CommandError::no_handler())
+        };
+        stranded.into_iter().map(refuse).collect()
     }
 
     /// Commands that workers have.
@@ -151,10 +171,32 @@ impl Table {
         self.places.len() - self.waiting.len()
     }
 
+    /// Gives a command that a worker did not take to another one.
+    pub(super) fn give_back(
+        &mut self,
+        key: usize,
+        id: CommandId,
+    ) -> Option<(Outstanding, CommandError)> {
+        let outstanding = Outstanding { told: false, ..self.take_back(key, id)? };
+        match self.choose(&outstanding, Some(key)) {
+            Choice::Worker(other) => {
+                self.give(other, outstanding);
+                None
+            }
+            Choice::Busy if self.waiting.len() < COMMANDS_WAITING => {
+                self.places.insert(id, Place::Line);
+                self.waiting.push_front(outstanding);
+                None
+            }
+            Choice::Busy => Some((outstanding, no_room())),
+            Choice::Nobody => Some((outstanding, CommandError::no_handler())),
+        }
+    }
+
     /// How busy those are who answer a method.
     pub(super) fn load(&self, method: &MethodName) -> Option<Load> {
-        let mut workers =
-            self.workers.iter().filter(|(_, entry)| entry.is_open_to(method)).peekable();
+        let open = |entry: &Entry| !entry.draining && entry.registration.covers(method);
+        let mut workers = self.workers.iter().filter(|(_, entry)| open(entry)).peekable();
         workers.peek()?;
         let waiting = Load { outstanding: self.waiting.len(), capacity: 0 };
         Some(workers.fold(waiting, |sum, (_, entry)| Load {
@@ -163,24 +205,32 @@ impl Table {
         }))
     }
 
-    /// The patterns that open workers registered, each once, with how many commands its workers may have.
-    pub(super) fn methods(&self) -> Vec<(Pattern, usize)> {
-        let mut methods: Vec<(Pattern, usize)> = Vec::new();
-        for (_, entry) in self.workers.iter().filter(|(_, entry)| !entry.draining) {
-            for pattern in &entry.registration.methods {
-                match methods.iter_mut().find(|(known, _)| known == pattern) {
-                    Some((_, capacity)) => *capacity += entry.registration.max_in_flight,
-                    None => methods.push((pattern.clone(), entry.registration.max_in_flight)),
-                }
-            }
-        }
-        methods
+    /// The workers that are connected here and take commands.
+    pub(super) fn here(&self) -> impl Iterator<Item = &Entry> {
+        self.workers.iter().map(|(_, entry)| entry).filter(|entry| entry.is_here)
     }
 
-    fn choose(&self, method: &MethodName) -> Choice {
+    /// What those answer: workers of the same methods together.
+    pub(super) fn offers(&self) -> Vec<Registration> {
+        let mut offers: Vec<Registration> = Vec::new();
+        for entry in self.here().filter(|entry| !entry.draining) {
+            let Registration { methods, max_in_flight } = &entry.registration;
+            match offers.iter_mut().find(|offer| offer.methods == *methods) {
+                Some(offer) => offer.max_in_flight += max_in_flight,
+                None => offers.push(entry.registration.clone()),
+            }
+        }
+        offers
+    }
+
+    /// Who is to have a command, other than `except`.
+    fn choose(&self, given: &Outstanding, except: Option<usize>) -> Choice {
         let mut choice = Choice::Nobody;
         let mut best: Option<&Entry> = None;
-        for (key, entry) in self.workers.iter().filter(|(_, entry)| entry.is_open_to(method)) {
+        let open = |(key, entry): &(usize, &Entry)| {
+            !entry.draining && entry.answers(given) && Some(*key) != except
+        };
+        for (key, entry) in self.workers.iter().filter(open) {
             let better = || best.is_none_or(|best| entry.comes_before(best));
             if entry.has_room() && better() {
                 (best, choice) = (Some(entry), Choice::Worker(key));
@@ -207,9 +257,10 @@ enum Choice {
 }
 
 impl Entry {
-    pub(super) fn new(registration: Registration) -> Self {
+    pub(super) fn new(registration: Registration, is_here: bool) -> Self {
         Entry {
             registration,
+            is_here,
             outstanding: HashMap::new(),
             draining: false,
             orders: VecDeque::new(),
@@ -238,12 +289,8 @@ impl Entry {
         Poll::Ready(order)
     }
 
-    fn answers(&self, method: &MethodName) -> bool {
-        self.registration.covers(method)
-    }
-
-    fn is_open_to(&self, method: &MethodName) -> bool {
-        !self.draining && self.answers(method)
+    fn answers(&self, given: &Outstanding) -> bool {
+        (self.is_here || !given.only_here) && self.registration.covers(&given.command.draft.method)
     }
 
     fn has_room(&self) -> bool {
@@ -287,8 +334,12 @@ impl Entry {
 }
 
 impl Outstanding {
-    pub(super) fn new(command: Arc<Command>, sink: ReplySink) -> Self {
-        Outstanding { command, sink, told: false }
+    pub(super) fn new(command: Arc<Command>, sink: ReplySink, only_here: bool) -> Self {
+        Outstanding { command, sink, only_here, told: false }
+    }
+
+    pub(super) fn id(&self) -> CommandId {
+        self.command.id
     }
 
     pub(super) fn send(&self, reply: Reply) -> Result<(), ReplyOverflow> {

@@ -148,6 +148,41 @@ async fn what_a_worker_was_not_yet_told_goes_to_another_when_it_leaves() {
 }
 
 #[tokio::test]
+async fn what_another_node_asked_goes_back_when_nobody_here_is_left() {
+    let workers = Workers::new(CommandMetrics::default());
+    let mut leaving = workers.register(registration(&["a"], 2)).unwrap();
+    let elsewhere = workers.register_peer(registration(&["a"], 8));
+    let mut asked: Vec<_> = (0..3).map(|number| ask_here(&workers, "a", number)).collect();
+    assert_eq!(elsewhere.outstanding(), 0, "no command is sent on from node to node");
+    assert_eq!(number(&leaving.command().now_or_never().unwrap()), 0);
+    drop(leaving);
+    assert!(matches!(asked[0].0.next().await, Received::Lost), "it may have been carried out");
+    for (replies, _) in &mut asked[1..] {
+        assert_eq!(refused(replies).await, Reason::NoHandler);
+    }
+    assert_eq!(gauges(&workers), (0, 0));
+}
+
+#[tokio::test]
+async fn what_another_node_did_not_take_goes_to_somebody_else() {
+    let workers = Workers::new(CommandMetrics::default());
+    let mut elsewhere = workers.register_peer(registration(&["a"], 64));
+    let (mut first, _ticket) = ask(&workers, "a", 1);
+    let id = elsewhere.command().now_or_never().unwrap().id;
+    let mut here = workers.register(registration(&["a"], 1)).unwrap();
+    elsewhere.give_back(id);
+    let command = here.command().now_or_never().unwrap();
+    here.reply(command.id, answer()).unwrap();
+    assert!(matches!(first.next().await, Received::Reply(_)));
+
+    drop(here);
+    let (mut second, _ticket) = ask(&workers, "a", 2);
+    let id = elsewhere.command().now_or_never().unwrap().id;
+    elsewhere.give_back(id);
+    assert_eq!(refused(&mut second).await, Reason::NoHandler);
+}
+
+#[tokio::test]
 async fn a_draining_worker_answers_what_it_has_and_gets_no_more() {
     let workers = Workers::new(CommandMetrics::default());
     let mut draining = workers.register(registration(&["a"], 1)).unwrap();
@@ -193,11 +228,21 @@ fn registration(methods: &[&str], max_in_flight: usize) -> Registration {
 }
 
 fn ask(workers: &Workers, method: &str, number: u64) -> (Replies, Ticket) {
+    let (sink, replies) = reply_pair();
+    (replies, workers.dispatch(command(method, number), sink))
+}
+
+/// As another node asks.
+fn ask_here(workers: &Workers, method: &str, number: u64) -> (Replies, Ticket) {
+    let (sink, replies) = reply_pair();
+    (replies, workers.dispatch_here(command(method, number), sink))
+}
+
+fn command(method: &str, number: u64) -> Arc<Command> {
     // One source for all, so that ids of one moment sort by their coming.
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let moment = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let (sink, replies) = reply_pair();
-    let command = Command {
+    Arc::new(Command {
         id: CommandId::new(Timestamp::from_millis(moment), &Random::seeded(number)),
         draft: CommandDraft {
             method: method.parse().unwrap(),
@@ -212,8 +257,7 @@ fn ask(workers: &Workers, method: &str, number: u64) -> (Replies, Ticket) {
         deadline: Timestamp::default(),
         timeout: Duration::from_secs(10),
         held: None,
-    };
-    (replies, workers.dispatch(Arc::new(command), sink))
+    })
 }
 
 fn answer() -> Reply {
