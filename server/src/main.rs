@@ -3,6 +3,7 @@
 //! What the parts do is in their crates. Start with [`cli`] for what can be asked of the binary, and with `node` for how
 //! a hub is put together.
 
+mod broker;
 mod cli;
 mod commands;
 mod config;

@@ -12,7 +12,6 @@ use fanline_core::broker::notices;
 use fanline_core::clock::{Clock, SystemClock};
 use fanline_core::command::peers;
 use fanline_core::hub::HubParts;
-use fanline_core::memory::{MemoryBroker, MemoryLimits};
 use fanline_core::metrics::HubMetrics;
 use fanline_core::random::Random;
 use fanline_edge::{
@@ -22,6 +21,7 @@ use fanline_grpc::{GrpcMetrics, GrpcParts};
 use prometheus_client::registry::Registry;
 use tokio_util::task::TaskTracker;
 
+use crate::broker::{self, BrokerParts};
 use crate::config::{ConfigOrigin, DocsSettings, PublicSettings, Settings};
 use crate::docs::{self, Documents};
 use crate::lifecycle::{Ended, Shutdown, Signals};
@@ -66,6 +66,7 @@ impl Node {
             public,
             grpc,
             ops,
+            broker,
             tokens,
             api_keys,
             namespaces,
@@ -106,17 +107,17 @@ impl Node {
         };
 
         let (notices_in, notices_out) = notices();
-        let broker = MemoryBroker::start(
-            notices_in,
-            Arc::clone(&clock),
-            random.clone(),
-            MemoryLimits::default(),
-            &mut registry,
-            &lasting,
-            shutdown.stop.clone(),
-        );
+        let parts = BrokerParts {
+            notices: notices_in,
+            clock: Arc::clone(&clock),
+            random: random.clone(),
+            registry: &mut registry,
+            tasks: &lasting,
+            stop: shutdown.stop.clone(),
+        };
+        let (broker, readiness) = broker::start(broker, parts, Readiness::default());
         let parts = HubParts {
-            broker: Arc::new(broker),
+            broker,
             notices: notices_out,
             namespaces,
             limits: limits.clone(),
@@ -167,7 +168,7 @@ impl Node {
         let occasions = Occasions::take(extras.watch_catalog).context("SIGHUP cannot be taken")?;
         lasting.spawn(reload.run(occasions, shutdown.clone()));
 
-        let readiness = Readiness::default().with("drain", {
+        let readiness = readiness.with("drain", {
             let drain = shutdown.drain.clone();
             move || drain.is_cancelled().then_some("the process is stopping")
         });

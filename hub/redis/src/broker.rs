@@ -12,7 +12,7 @@ use crate::readiness::RedisReadiness;
 use crate::server::{Common, PubSub};
 use crate::servers::{CALL, Servers};
 use crate::suspects::Suspects;
-use crate::{Mode, RedisError, RedisSettings, channels, history, publish};
+use crate::{CheckedSettings, Mode, channels, history, publish};
 use fanline_core::broker::{
     Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
     NoticeSender, Publication, Published,
@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 /// What the broker is made of.
 pub struct RedisParts {
     /// What the operator chose.
-    pub settings: RedisSettings,
+    pub settings: CheckedSettings,
     /// Where it tells the hub what happened.
     pub notices: NoticeSender,
     /// The randomness: epochs, jitter, the name of this node.
@@ -49,19 +49,16 @@ struct Inner {
 }
 
 impl RedisBroker {
-    /// Starts the broker, its work on `tasks`, until `stop`. It connects in the background: see
-    /// [`readiness`](Self::readiness).
-    ///
-    /// # Errors
-    /// Settings that make no sense. A Redis that is away is no error.
+    /// Starts the broker, its work on `tasks`, until `stop`. It connects in the background, and a Redis that is away is
+    /// no error: see [`readiness`](Self::readiness).
+    #[must_use]
     pub fn start(
         parts: RedisParts,
         registry: &mut Registry,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-    ) -> Result<Self, RedisError> {
-        let RedisParts { settings, notices, random } = parts;
-        let checked = settings.check()?;
+    ) -> Self {
+        let RedisParts { settings: checked, notices, random } = parts;
         let metrics = RedisMetrics::register(registry);
         let suspects = Suspects::default();
         tasks.spawn(suspects.clone().tell(notices.clone(), stop.clone()));
@@ -86,7 +83,7 @@ impl RedisBroker {
         tasks.spawn(checks::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
         let nodes = RedisNodes::start(&servers, stop);
         let notes = RedisNotes { servers: Arc::clone(&servers) };
-        Ok(RedisBroker(Arc::new(Inner { servers, presence, nodes, notes })))
+        RedisBroker(Arc::new(Inner { servers, presence, nodes, notes }))
     }
 
     /// Answers whether the broker can be relied on.

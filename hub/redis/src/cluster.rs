@@ -11,7 +11,7 @@ use crate::place::{Finder, Place};
 use crate::placing::Placing;
 use crate::server::Server;
 use crate::servers::{Map, Servers};
-use crate::settings::Checked;
+use crate::settings::CheckedSettings;
 use fanline_core::channel::ChannelName;
 use redis::{ErrorKind, RedisResult, Value, cmd};
 use std::collections::BTreeMap;
@@ -28,7 +28,11 @@ const RETRY: Duration = Duration::from_millis(200);
 type Layout = BTreeMap<Address, Vec<RangeInclusive<u16>>>;
 
 /// Keeps the map of the servers true, until `stop`.
-pub(crate) async fn follow(servers: Arc<Servers>, checked: Checked, stop: CancellationToken) {
+pub(crate) async fn follow(
+    servers: Arc<Servers>,
+    checked: CheckedSettings,
+    stop: CancellationToken,
+) {
     let following = async {
         let mut first = 0;
         loop {
@@ -45,7 +49,11 @@ pub(crate) async fn follow(servers: Arc<Servers>, checked: Checked, stop: Cancel
     stop.run_until_cancelled(following).await;
 }
 
-async fn ask_any(servers: &Servers, checked: &Checked, first: usize) -> RedisResult<Layout> {
+async fn ask_any(
+    servers: &Servers,
+    checked: &CheckedSettings,
+    first: usize,
+) -> RedisResult<Layout> {
     let map = servers.map();
     let known = map.servers.iter().filter_map(|server| server.place.fixed());
     let mut addresses: Vec<&Address> = known.chain(&checked.addresses).collect();
@@ -100,7 +108,7 @@ fn read_slot(value: Value) -> Option<u16> {
 }
 
 /// Makes a map of a layout, keeping the servers that are known, and moves what is heard to where it lives.
-fn adopt(servers: &Servers, checked: &Checked, layout: Layout, stop: &CancellationToken) {
+fn adopt(servers: &Servers, checked: &CheckedSettings, layout: Layout, stop: &CancellationToken) {
     let old = servers.map();
     let mut slots = vec![None; usize::from(SLOTS)];
     let mut members = Vec::with_capacity(layout.len());

@@ -1,6 +1,7 @@
 //! How a connection to a server is made: user, database, TLS, deadlines.
 
 use crate::address::Address;
+use crate::login::Login;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
@@ -24,23 +25,39 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    /// As a URL says.
-    pub(crate) fn new(info: &ConnectionInfo, ca: Option<Vec<u8>>) -> Self {
+    /// As a URL says; who it does not name is `login`.
+    pub(crate) fn new(info: &ConnectionInfo, login: Option<&Login>, ca: Option<Vec<u8>>) -> Self {
         let tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. })
             .then_some(TlsCertificates { client_tls: None, root_cert: ca });
         // RESP3 lets answers and messages share a connection, and tells of its end.
-        let login = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let own = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let named = own.username().is_some() || own.password().is_some();
+        let own = match login {
+            Some(login) if !named => login.apply(own),
+            Some(_) | None => own,
+        };
         // The name of the driver's library interests nobody, and would be one right more that our user needs.
-        Dialer { login: login.set_skip_set_lib_name(), tls }
+        Dialer { login: own.set_skip_set_lib_name(), tls }
     }
 
     /// The same network and certificates, with the sentinels' own login.
-    pub(crate) fn for_sentinels(&self, login: Option<&(String, String)>) -> Self {
-        let mut own = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
-        if let Some((user, password)) = login {
-            own = own.set_username(user).set_password(password);
-        }
-        Dialer { login: own, tls: self.tls.clone() }
+    pub(crate) fn for_sentinels(&self, login: Option<&Login>) -> Self {
+        let own = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
+        let own = match login {
+            Some(login) => login.apply(own),
+            None => own,
+        };
+        Dialer { login: own.set_skip_set_lib_name(), tls: self.tls.clone() }
+    }
+
+    /// Whether both come to a server as the same user, in the same database, with or without TLS.
+    pub(crate) fn logs_in_like(&self, other: &Dialer) -> bool {
+        let said = |dialer: &Dialer| {
+            let Dialer { login, tls } = dialer;
+            let user = login.username().map(str::to_owned);
+            (user, login.password().map(str::to_owned), login.db(), tls.is_some())
+        };
+        said(self) == said(other)
     }
 
     /// Connects; `pushes` hears what the server sends unasked, also the end of the connection, and must not block.

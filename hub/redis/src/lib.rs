@@ -8,6 +8,7 @@
 // What operators choose.
 pub mod durability;
 pub mod error;
+pub mod login;
 pub mod settings;
 
 // What lies in Redis.
@@ -58,5 +59,6 @@ mod registry;
 pub use broker::{RedisBroker, RedisParts};
 pub use durability::Durability;
 pub use error::RedisError;
+pub use login::Login;
 pub use readiness::RedisReadiness;
-pub use settings::{Mode, RedisSettings};
+pub use settings::{CheckedSettings, Mode, RedisSettings};

@@ -7,7 +7,7 @@ use crate::place::{Finder, Place};
 use crate::placing::Placing;
 use crate::server::{Common, Lane, Server};
 use crate::session::Session;
-use crate::settings::{Checked, Mode};
+use crate::settings::{CheckedSettings, Mode};
 use crate::subscriptions::Live;
 use fanline_core::channel::ChannelName;
 use redis::{Cmd, Value};
@@ -37,7 +37,11 @@ pub(crate) struct Map {
 
 impl Servers {
     /// Starts to connect to all servers; those of a cluster are yet to be [found](crate::cluster).
-    pub(crate) fn start(checked: &Checked, common: Common, stop: &CancellationToken) -> Self {
+    pub(crate) fn start(
+        checked: &CheckedSettings,
+        common: Common,
+        stop: &CancellationToken,
+    ) -> Self {
         let addresses = &checked.addresses;
         let place = |finder, dialer: usize| Place {
             dialer: checked.dialers[dialer].clone(),

@@ -2,12 +2,12 @@
 
 use crate::address::Address;
 use crate::dial::Dialer;
+use crate::login::Login;
 use crate::{Durability, RedisError};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use std::fmt;
-use std::str::FromStr;
 
-/// The settings of the broker.
+/// The settings of the broker, as written. [`check`](Self::check) turns them into what it is started with.
 #[derive(Clone)]
 pub struct RedisSettings {
     /// How the servers stand to each other.
@@ -15,10 +15,12 @@ pub struct RedisSettings {
     /// The servers, or the sentinels. The user, password, database and scheme in them are those of the servers that
     /// hold data, also when the URL names a sentinel.
     pub urls: Vec<String>,
+    /// The login for servers whose URL names none.
+    pub login: Option<Login>,
     /// The name under which sentinels watch the primary.
     pub primary: String,
-    /// The user and password of the sentinels themselves, when they have any.
-    pub sentinel_login: Option<(String, String)>,
+    /// The login of the sentinels themselves, when they have any.
+    pub sentinel_login: Option<Login>,
     /// What all keys begin with, so that several hubs may share a Redis.
     pub prefix: String,
     /// What an acknowledged publish can be trusted to survive.
@@ -43,7 +45,7 @@ pub enum Mode {
 
 /// Settings that make sense.
 #[derive(Clone, Debug)]
-pub(crate) struct Checked {
+pub struct CheckedSettings {
     pub(crate) mode: Mode,
     pub(crate) addresses: Vec<Address>,
     /// One for all servers, except with shards, where each URL has its own.
@@ -67,6 +69,7 @@ impl RedisSettings {
         RedisSettings {
             mode: Mode::Standalone,
             urls: vec![url.into()],
+            login: None,
             primary: "mymaster".into(),
             sentinel_login: None,
             prefix: "fanline".into(),
@@ -75,14 +78,18 @@ impl RedisSettings {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<Checked, RedisError> {
+    /// Checks that they make sense. Nothing is connected to.
+    ///
+    /// # Errors
+    /// The first that does not, with the key to look at.
+    pub fn check(&self) -> Result<CheckedSettings, RedisError> {
         let prefix_fits = (1..=64).contains(&self.prefix.len())
             && self.prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b));
         if !prefix_fits {
             return Err(RedisError::Prefix);
         }
         let mut addresses: Vec<Address> = Vec::new();
-        let mut dialers = Vec::new();
+        let mut dialers: Vec<Dialer> = Vec::new();
         for (at, url) in self.urls.iter().enumerate() {
             let index = at + 1;
             let info =
@@ -92,10 +99,16 @@ impl RedisSettings {
                 return Err(RedisError::Twice { index });
             }
             if self.mode == Mode::Cluster && info.redis_settings().db() != 0 {
-                return Err(RedisError::ClusterDatabase);
+                return Err(RedisError::ClusterDatabase { index });
+            }
+            let dialer = Dialer::new(&info, self.login.as_ref(), self.ca.clone());
+            // Which servers a cluster or sentinels will name is not known yet: one login serves them all.
+            let one_login = matches!(self.mode, Mode::Cluster | Mode::Sentinel);
+            if one_login && dialers.first().is_some_and(|first| !first.logs_in_like(&dialer)) {
+                return Err(RedisError::Differs { index });
             }
             addresses.push(address);
-            dialers.push(Dialer::new(&info, self.ca.clone()));
+            dialers.push(dialer);
         }
         let Some(first) = dialers.first() else {
             return Err(RedisError::NoUrls);
@@ -112,7 +125,7 @@ impl RedisSettings {
         } else {
             None
         };
-        Ok(Checked {
+        Ok(CheckedSettings {
             mode: self.mode,
             addresses,
             dialers,
@@ -143,20 +156,6 @@ impl fmt::Debug for RedisSettings {
             .field("prefix", &self.prefix)
             .field("durability", &self.durability)
             .finish_non_exhaustive()
-    }
-}
-
-impl FromStr for Mode {
-    type Err = RedisError;
-
-    fn from_str(text: &str) -> Result<Self, RedisError> {
-        match text {
-            "standalone" => Ok(Mode::Standalone),
-            "sentinel" => Ok(Mode::Sentinel),
-            "cluster" => Ok(Mode::Cluster),
-            "shards" => Ok(Mode::Shards),
-            _ => Err(RedisError::Mode),
-        }
     }
 }
 
@@ -191,7 +190,12 @@ mod tests {
         }
         assert_eq!(refusal(&settings(Mode::Shards, &[url, url])), RedisError::Twice { index: 2 });
         let numbered = settings(Mode::Cluster, &["redis://127.0.0.1:7000/3"]);
-        assert_eq!(refusal(&numbered), RedisError::ClusterDatabase);
+        assert_eq!(refusal(&numbered), RedisError::ClusterDatabase { index: 1 });
+        for other in ["rediss://127.0.0.1:7001", "redis://ada:x@127.0.0.1:7001"] {
+            let differing = settings(Mode::Cluster, &[url, other]);
+            assert_eq!(refusal(&differing), RedisError::Differs { index: 2 }, "{other}");
+            assert!(settings(Mode::Shards, &[url, other]).check().is_ok());
+        }
         for prefix in ["", "a{b", "a b", &"x".repeat(65)] {
             let settings =
                 RedisSettings { prefix: prefix.into(), ..RedisSettings::standalone(url) };
@@ -203,10 +207,25 @@ mod tests {
 
     #[test]
     fn passwords_stay_out_of_what_is_printed() {
-        let settings = RedisSettings::standalone("redis://ada:hunter2@127.0.0.1:7000");
+        let login = Some(Login { user: None, password: "hunter2".into() });
+        let settings = RedisSettings {
+            sentinel_login: login.clone(),
+            login,
+            ..RedisSettings::standalone("redis://ada:hunter2@127.0.0.1:7000")
+        };
         let printed = format!("{settings:?} {:?}", settings.check().unwrap());
         assert!(!printed.contains("hunter2"), "{printed}");
         let refusal = RedisSettings::standalone("http://ada:hunter2@x").check().unwrap_err();
         assert!(!refusal.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn the_login_is_for_urls_without_one() {
+        let login = Some(Login { user: Some("fanline".into()), password: "p@ss/word".into() });
+        let urls = ["redis://127.0.0.1:7000", "redis://ada:hunter2@127.0.0.1:7001"];
+        let shards = RedisSettings { login, ..settings(Mode::Shards, &urls) };
+        let dialers = shards.check().unwrap().dialers;
+        let users: Vec<_> = dialers.iter().map(|dialer| format!("{dialer:?}")).collect();
+        assert!(users[0].contains("\"fanline\"") && users[1].contains("\"ada\""), "{users:?}");
     }
 }

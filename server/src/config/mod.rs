@@ -46,6 +46,7 @@ mod manual;
 mod tests;
 
 pub(crate) use api_keys::ApiKeyConfig;
+pub(crate) use broker::BrokerSettings;
 pub(crate) use docs::{DocsSettings, server as server_of_url};
 pub(crate) use grpc::GrpcSettings;
 pub(crate) use load::{Loaded, Origin as ConfigOrigin};

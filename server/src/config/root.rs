@@ -29,7 +29,7 @@ section! {
         ops: OpsConfig = OpsConfig::default();
         /// The certificate of the first two.
         tls: TlsConfig = TlsConfig::default();
-        /// What carries events and keeps history.
+        /// What carries events between nodes and keeps history.
         broker: BrokerConfig = BrokerConfig::default();
         /// Which tokens are good.
         tokens: TokensConfig = TokensConfig::default();

@@ -9,7 +9,7 @@ use fanline_core::namespace::Namespaces;
 use fanline_edge::TokenRules;
 use fanline_grpc::keys::ApiKeys;
 
-use super::broker::{BrokerConfig, BrokerKind};
+use super::broker::BrokerSettings;
 use super::checker::Checker;
 use super::docs::DocsSettings;
 use super::drain::DrainSettings;
@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) public: PublicSettings,
     pub(crate) grpc: GrpcSettings,
     pub(crate) ops: SocketAddr,
+    pub(crate) broker: BrokerSettings,
     pub(crate) tokens: TokenRules,
     pub(crate) api_keys: ApiKeys,
     pub(crate) namespaces: Namespaces,
@@ -41,13 +42,13 @@ impl Config {
     /// Checks each section. What is refused is told to the checker and replaced by something harmless, so that the rest
     /// is checked too.
     pub(crate) fn check(&self, checker: &mut Checker<'_>) -> Settings {
-        let BrokerConfig { kind: BrokerKind::Memory } = self.broker;
         let certificate = self.tls.check(checker);
         let retention = self.history.check(checker);
         Settings {
             public: self.public.check(certificate.as_ref(), checker),
             grpc: self.grpc.check(&self.tls, certificate.as_ref(), checker),
             ops: self.ops.listen.0,
+            broker: self.broker.check(checker),
             tokens: self.tokens.check(checker),
             api_keys: api_keys::check(&self.api_keys, checker),
             namespaces: namespaces::check(

@@ -75,8 +75,16 @@ const UNREADABLE: &[Wrong] = &[
         "fanline.toml:2: 'presence' in [namespaces.chat] must be true, false, \"anyone\", \"authenticated\", \"token\" or \"nobody\", not a whole number",
     ),
     wrong(
-        "[broker]\nkind = \"redis\"\nurls = []\n",
-        "fanline.toml:2: 'kind' in [broker] cannot be \"redis\" yet: this version has the broker \"memory\" only, for one node",
+        "[broker]\nkind = \"radish\"\n",
+        "fanline.toml:2: 'kind' in [broker] cannot be \"radish\"; did you mean 'redis'?",
+    ),
+    wrong(
+        "[broker]\nmode = \"clustr\"\n",
+        "fanline.toml:2: 'mode' in [broker] cannot be \"clustr\"; did you mean 'cluster'?",
+    ),
+    wrong(
+        "[broker]\ndurability = \"wait\"\n",
+        "fanline.toml:2: 'durability' in [broker] must be \"volatile\", \"aof_always\" or \"wait:N\" for N replicas, not \"wait\"",
     ),
     wrong(
         "[tokens.keys]\n",
@@ -199,6 +207,71 @@ log = "loud=noise"
   fanline.toml:35: 'log' in [telemetry] must be a level such as "info", or levels by part such as "info,fanline_websocket=debug": "#;
     // The words behind the last colon are the log library's own.
     assert_eq!(told.rsplit_once("error parsing").map(|(before, _)| before), Some(expected));
+}
+
+/// What `[broker]` says, and what is said about it.
+const BROKERS: &[(&str, &str)] = &[
+    (
+        "urls = [\"redis://127.0.0.1\"]\n",
+        "2: 'urls' in [broker] is for kind = \"redis\", and the kind is \"memory\"",
+    ),
+    (
+        "kind = \"redis\"\n",
+        "1: 'urls' in [broker] is empty: name at least one server, such as \"redis://127.0.0.1:6379/0\"",
+    ),
+    (
+        "kind = \"redis\"\nurls = [\"redis://127.0.0.1\", \"http://hunter2@127.0.0.1\"]\n",
+        "3: item 2 of 'urls' in [broker] is no Redis URL: write \"redis://[user:password@]host:port/database\", or \"rediss://\" for TLS",
+    ),
+    (
+        "kind = \"redis\"\nurls = [\"redis://127.0.0.1:1\", \"redis://127.0.0.1:2\"]\n",
+        "3: 'urls' in [broker] names 2 servers: mode \"standalone\" has one",
+    ),
+    (
+        "kind = \"redis\"\nmode = \"cluster\"\nurls = [\"redis://127.0.0.1/1\"]\n",
+        "4: item 1 of 'urls' in [broker] names a database: a cluster has number 0 only",
+    ),
+    (
+        "kind = \"redis\"\nmode = \"sentinel\"\nurls = [\"redis://127.0.0.1\"]\nprimary = \"\"\n",
+        "5: 'primary' in [broker] is empty: mode \"sentinel\" needs the name under which the sentinels watch the primary",
+    ),
+    (
+        "kind = \"redis\"\nurls = [\"env:FANLINE_TEST_UNSET\"]\n",
+        "3: item 1 of 'urls' in [broker] names the environment variable FANLINE_TEST_UNSET, which is not set",
+    ),
+    (
+        "kind = \"redis\"\nurls = [\"redis://127.0.0.1\"]\nuser = \"fanline\"\n",
+        "1: 'password' in [broker] is missing: a user needs one",
+    ),
+    (
+        "kind = \"redis\"\nurls = [\"redis://127.0.0.1\"]\nsentinel_password = \"hunter2\"\n",
+        "4: 'sentinel_password' in [broker] is for mode = \"sentinel\"",
+    ),
+    (
+        "kind = \"redis\"\nurls = [\"redis://127.0.0.1\"]\nprefix = \"a{b\"\n",
+        "4: 'prefix' in [broker] must be 1 to 64 letters, digits, or any of `._:-`",
+    ),
+    (
+        "kind = \"redis\"\nurls = [\"rediss://127.0.0.1\"]\nca = \"none\"\n",
+        "4: 'ca' in [broker] holds no certificate in PEM form",
+    ),
+];
+
+#[test]
+fn a_broker_that_makes_no_sense_is_refused_without_showing_a_password() {
+    for (broker, expected) in BROKERS {
+        let text = format!("[broker]\n{broker}{GOOD}");
+        let told = load(&text, &[]).unwrap().settings().expect_err(expected).to_string();
+        assert_eq!(told, format!("fanline.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_redis_broker_keeps_its_passwords_to_itself() {
+    let broker = "kind = \"redis\"\nmode = \"sentinel\"\nurls = [\"redis://ada:hunter2@127.0.0.1\"]\npassword = \"hunter2\"\nsentinel_password = \"hunter2\"\n";
+    let loaded = load(&format!("[broker]\n{broker}{GOOD}"), &[]).unwrap();
+    let shown = format!("{loaded:?} {:?}", loaded.settings().unwrap());
+    assert!(!shown.contains("hunter2"), "{shown}");
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::de::{self, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A value with a written form.
 pub(crate) trait Written: Sized {
@@ -115,7 +114,7 @@ impl fmt::Display for ListenAddress {
 }
 
 /// Reads whatever is [`Written`].
-struct WrittenVisitor<T>(PhantomData<T>);
+pub(crate) struct WrittenVisitor<T>(pub(crate) PhantomData<T>);
 
 impl<T: Written> Visitor<'_> for WrittenVisitor<T> {
     type Value = T;
@@ -141,19 +140,22 @@ impl<T: Written> Visitor<'_> for WrittenVisitor<T> {
 /// What serde needs of a [`Written`] type.
 macro_rules! read_and_written {
     ($($kind:ty),*) => { $(
-        impl<'de> Deserialize<'de> for $kind {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(WrittenVisitor(PhantomData))
+        impl<'de> serde::Deserialize<'de> for $kind {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let visitor = $crate::config::text::WrittenVisitor(std::marker::PhantomData);
+                deserializer.deserialize_any(visitor)
             }
         }
 
-        impl Serialize for $kind {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $kind {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
     )* };
 }
+
+pub(crate) use read_and_written;
 
 read_and_written!(DurationText, SizeText, ListenAddress);
 

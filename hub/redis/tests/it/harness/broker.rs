@@ -32,9 +32,9 @@ impl Node {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut registry = Registry::default();
         let random = Random::from_system().expect("randomness");
+        let settings = settings.check().expect("good settings");
         let parts = RedisParts { settings, notices: sender, random };
-        let broker =
-            RedisBroker::start(parts, &mut registry, &tasks, &stop).expect("good settings");
+        let broker = RedisBroker::start(parts, &mut registry, &tasks, &stop);
         Node { broker, notices, registry, tasks, stop: stop.drop_guard() }
     }
 
