@@ -24,29 +24,38 @@ pub(super) struct Asked {
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Ends the one that is given up.
-    under_way: HashMap<CommandId, CancellationToken>,
-    ended: (mpsc::Sender<CommandId>, mpsc::Receiver<CommandId>),
+    under_way: HashMap<CommandId, UnderWay>,
+    ended: (mpsc::Sender<Way>, mpsc::Receiver<Way>),
+    ways: u64,
+}
+
+/// Which time of asking: a command that was not taken may be asked again before the end of the first time is known here.
+type Way = (CommandId, u64);
+
+struct UnderWay {
+    way: u64,
+    given_up: CancellationToken,
 }
 
 impl Asked {
     pub(super) fn new(hub: Hub, tasks: TaskTracker, stop: CancellationToken) -> Self {
         let ended = mpsc::channel(COMMANDS_ASKED);
-        Asked { hub, tasks, stop, under_way: HashMap::new(), ended }
+        Asked { hub, tasks, stop, under_way: HashMap::new(), ended, ways: 0 }
     }
 
     /// Has a command answered, and the answers sent back.
     pub(super) fn ask(&mut self, from: NodeId, command: Command) {
         self.forget_ended();
         let id = command.id;
-        if self.under_way.contains_key(&id) {
-            return;
-        }
+        self.ways += 1;
+        let way = (id, self.ways);
         let (sink, replies) = self.hub.commands().reply_pair();
         let timeout = command.timeout;
         let given_up = self.stop.child_token();
         let ticket = match self.hub.commands().hold(&command.draft) {
             Some(held) if self.under_way.len() < COMMANDS_ASKED => {
-                self.under_way.insert(id, given_up.clone());
+                let given_up = given_up.clone();
+                self.under_way.insert(id, UnderWay { way: self.ways, given_up });
                 let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
                 let deadline = self.hub.clock().wall().millis().saturating_add(millis);
                 let deadline = Timestamp::from_millis(deadline);
@@ -66,20 +75,22 @@ impl Asked {
             let in_time = tokio::time::timeout(timeout.saturating_add(GRACE), answering);
             let _given_up_or_late = given_up.run_until_cancelled(in_time).await;
             // As many places as there may be commands.
-            let _place_is_there = ended.try_send(id);
+            let _place_is_there = ended.try_send(way);
         });
     }
 
     /// Nobody waits for a command any more.
     pub(super) fn give_up(&mut self, id: CommandId) {
-        if let Some(given_up) = self.under_way.remove(&id) {
-            given_up.cancel();
+        if let Some(under_way) = self.under_way.remove(&id) {
+            under_way.given_up.cancel();
         }
     }
 
     pub(super) fn forget_ended(&mut self) {
-        while let Ok(id) = self.ended.1.try_recv() {
-            self.under_way.remove(&id);
+        while let Ok((id, way)) = self.ended.1.try_recv() {
+            if self.under_way.get(&id).is_some_and(|under_way| under_way.way == way) {
+                self.under_way.remove(&id);
+            }
         }
     }
 }

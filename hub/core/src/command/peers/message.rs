@@ -231,12 +231,12 @@ pub(super) fn offers_of(record: &[u8]) -> Vec<Registration> {
     if reader.byte() != Some(VERSION) {
         return Vec::new();
     }
-    let mut offer = || {
+    let offer = || {
         let max_in_flight = reader.length()?;
         let methods = (0..reader.length()?).map(|_| reader.text()?.parse().ok());
         Some(Registration { methods: methods.collect::<Option<_>>()?, max_in_flight })
     };
-    std::iter::from_fn(|| offer()).collect()
+    std::iter::from_fn(offer).collect()
 }
 
 fn put_millis(out: &mut Vec<u8>, time: Duration) {
