@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, Schema, View, reference};
 use fanline_core::refusal::Violation;
+use jsonschema::canonical::Containment;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value, json};
@@ -93,6 +94,22 @@ impl SchemaFault {
             }
             None => SchemaFault { name: root.to_owned(), pointer: String::new(), message },
         }
+    }
+}
+
+/// Whether it is proved that `wide` takes all that `narrow` takes. Neither refers to other schemas.
+///
+/// False says nothing: the proof is not complete. What formats mean is not looked at.
+pub(crate) fn covers(wide: &Value, narrow: &Value) -> bool {
+    let canonical = |schema: &Value| {
+        let options = jsonschema::canonical::options().with_draft(jsonschema::Draft::Draft7);
+        options.canonicalize(schema).ok()
+    };
+    match (canonical(wide), canonical(narrow)) {
+        (Some(wide), Some(narrow)) => {
+            wide.covers(&narrow).is_ok_and(|answer| answer == Containment::Yes)
+        }
+        (_, _) => false,
     }
 }
 

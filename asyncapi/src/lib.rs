@@ -7,6 +7,7 @@
 pub mod catalog;
 mod checker;
 mod demo;
+pub mod diff;
 mod enforcement;
 mod json;
 pub mod limits;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fanline_asyncapi::diff::Class;
 use fanline_asyncapi::document::Perspective;
 use fanline_core::pattern::Pattern;
 use fanline_grpc::keys::Scope;
@@ -52,6 +53,46 @@ pub(crate) enum Command {
     /// Make AsyncAPI documents, a docs site and TypeScript types from a catalog
     #[command(subcommand, name = "asyncapi")]
     AsyncApi(AsyncApi),
+    /// Check an event catalog, or say what a change of it breaks
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+}
+
+/// What is asked of a catalog.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogCommand {
+    /// Say all that is wrong with a catalog; exit code 1 if anything is
+    Check {
+        /// Its folder, git:REF:path or builtin:demo
+        #[arg(default_value = "catalog")]
+        catalog: String,
+    },
+    /// Say what a change does to those who publish and subscribe; exit code 2 if it does what --fail-on names
+    Diff {
+        /// The older one: a folder, git:REF:path or builtin:demo
+        old: String,
+        /// The newer one
+        new: String,
+        /// From which class on the exit code is 2
+        #[arg(long, value_enum, default_value = "breaking")]
+        fail_on: FailOn,
+    },
+}
+
+/// From which class on a change is objected to.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FailOn {
+    Risky,
+    Breaking,
+}
+
+impl From<FailOn> for Class {
+    fn from(fail_on: FailOn) -> Self {
+        match fail_on {
+            FailOn::Risky => Class::Risky,
+            FailOn::Breaking => Class::Breaking,
+        }
+    }
 }
 
 /// Which configuration.

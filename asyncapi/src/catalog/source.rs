@@ -54,6 +54,12 @@ impl Source {
         Ok(source)
     }
 
+    /// Whether a file with this path is one of a catalog, wherever it comes from.
+    #[must_use]
+    pub fn takes(path: &str) -> bool {
+        !path.split('/').any(|step| step.starts_with('.')) && is_of_a_catalog(path)
+    }
+
     /// The files, in the order of their paths.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))

@@ -1,6 +1,7 @@
 //! What each command does. What can be written on the command line is in [`cli`](crate::cli).
 
 mod asyncapi;
+mod catalog;
 pub(crate) mod channel_start;
 mod client;
 mod config;
@@ -31,6 +32,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Token(arguments) => token::run(&arguments),
         Command::Key(arguments) => key::run(arguments),
         Command::Config(command) => config::run(&command),
+        Command::Catalog(command) => catalog::run(command),
         Command::AsyncApi(command) => asyncapi::run(command),
     }
 }

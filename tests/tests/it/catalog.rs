@@ -377,3 +377,39 @@ async fn a_strict_namespace_without_a_catalog_and_a_broken_catalog_are_refused_a
     let error = broken.refused().await;
     assert!(error.contains("catalog/jsonschema/note.json:3: "), "{error}");
 }
+
+#[tokio::test]
+async fn catalog_check_and_diff_tell_by_their_exit_code() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("ours");
+        std::fs::write(path, text).expect("ours");
+    };
+    for (name, schema) in
+        [("old", r#"{"type":"string"}"#), ("new", r#"{"type":"string","maxLength":3}"#)]
+    {
+        let schema: Value = serde_json::from_str(schema).expect("JSON");
+        write(&format!("{name}/catalog.toml"), MANIFEST);
+        write(&format!("{name}/jsonschema/said.json"), &event("said", schema));
+    }
+    write("broken/catalog.toml", "[info]\ntitel = 1\n");
+    let run = async |arguments: &[&str]| {
+        let mut command = fanline_tests::fanline();
+        command.arg("catalog").args(arguments).current_dir(folder.path());
+        let mut process = fanline_tests::Process::spawn("fanline catalog", command);
+        (process.exit().await.code(), process.stdout() + &process.stderr())
+    };
+    let (code, text) = run(&["check", "old"]).await;
+    assert!(code == Some(0) && text.contains("1 channels, 1 event types"), "{text}");
+    let (code, text) = run(&["check", "broken"]).await;
+    assert!(code == Some(1) && text.contains("broken/catalog.toml:2"), "{text}");
+    let (code, text) = run(&["diff", "old", "new"]).await;
+    assert!(
+        code == Some(2) && text.contains("max-length-lowered") && text.contains("witness"),
+        "{text}"
+    );
+    let (code, text) = run(&["diff", "new", "old"]).await;
+    assert!(code == Some(0) && text.contains("max-length-raised"), "{text}");
+    assert_eq!(run(&["diff", "new", "old", "--fail-on", "risky"]).await.0, Some(2));
+}
