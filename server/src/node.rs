@@ -226,7 +226,9 @@ fn origins(
 }
 
 fn public_routes(edge: Edge, documents: Option<Documents>, extras: Extras) -> Router {
-    let routes = fanline_websocket::router(edge.clone()).merge(fanline_longpoll::router(edge));
+    let routes = fanline_websocket::router(edge.clone())
+        .merge(fanline_sse::router(edge.clone()))
+        .merge(fanline_longpoll::router(edge));
     let routes = match documents {
         Some(documents) => routes.merge(docs::router(documents)),
         None => routes,

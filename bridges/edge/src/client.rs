@@ -11,8 +11,10 @@ use fanline_core::ids::ConnectionId;
 use fanline_core::permission::{Action, authorise};
 use fanline_core::presence::Membership;
 use fanline_core::publish::{Draft, Origin};
-use fanline_core::{ChannelName, Hub, Reason, Refusal};
+use fanline_core::{ChannelName, Hub, Reason, Refusal, Since};
+use futures_util::future::try_join_all;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A connection and who it belongs to. Cheap to clone; operations take it whole, so that they can outlive a borrow.
 #[derive(Clone, Debug)]
@@ -71,6 +73,13 @@ impl Client {
         &self.identity
     }
 
+    /// How long the token still counts.
+    #[must_use]
+    pub fn expires_in(&self) -> Duration {
+        let now = self.hub.clock().wall().millis();
+        Duration::from_millis(self.identity.expires_at.millis().saturating_sub(now))
+    }
+
     /// The same connection with the identity of a newer token.
     #[must_use]
     pub fn refreshed(&self, identity: Identity) -> Self {
@@ -114,6 +123,21 @@ impl Client {
         let opened = feed::open(self.hub.clone(), channel.clone(), start).await?;
         let membership = self.enter(&channel).await?;
         Ok((opened, membership))
+    }
+
+    /// Opens several channels and becomes a member of each: all of them, or none.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join), of the first channel that cannot be joined.
+    pub async fn join_all(
+        &self,
+        channels: &[ChannelName],
+        since: &Since,
+    ) -> Result<Vec<(Opened, Membership)>, Refusal> {
+        channels.iter().try_for_each(|channel| self.may_join(channel))?;
+        let opened = feed::open_all(&self.hub, channels, since).await?;
+        let memberships = try_join_all(channels.iter().map(|channel| self.enter(channel))).await?;
+        Ok(opened.into_iter().zip(memberships).collect())
     }
 
     /// Becomes a member of a channel that it [may join](Self::may_join).

@@ -39,6 +39,7 @@ pub mod client;
 pub mod drain;
 pub mod edge;
 pub mod presence;
+pub mod timers;
 
 pub use address::{AddressKey, ClientAddress, TrustedProxies};
 pub use admission::{Admission, Admitted};

@@ -33,3 +33,9 @@ pub const RETRY_WHEN_FULL: Duration = Duration::from_secs(5);
 
 /// Members of one answer to `presence`. A room may have more; the answer then says how many in `total`.
 pub const MEMBERS_MAX: usize = 1000;
+
+/// How long before its end a token is called expiring.
+pub const EXPIRING: Duration = Duration::from_secs(30);
+/// By how much of it the time of what a connection does again and again varies, so that connections that came together
+/// do not stay together.
+pub const JITTER: f64 = 0.2;

@@ -24,6 +24,8 @@ use std::fmt::{self, Write};
 pub enum Transport {
     /// A WebSocket room.
     WebSocket,
+    /// An SSE stream.
+    Sse,
     /// A long-poll, as long as it waits.
     Poll,
 }
@@ -123,13 +125,14 @@ impl Drop for CountedConnection {
 }
 
 impl Transport {
-    const ALL: [Transport; 2] = [Transport::WebSocket, Transport::Poll];
+    const ALL: [Transport; 3] = [Transport::WebSocket, Transport::Sse, Transport::Poll];
 }
 
 impl EncodeLabelValue for Transport {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         encoder.write_str(match self {
             Transport::WebSocket => "websocket",
+            Transport::Sse => "sse",
             Transport::Poll => "poll",
         })
     }

@@ -64,6 +64,12 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// Whether it names a parameter at all.
+    #[must_use]
+    pub fn has(self, name: &'static str) -> bool {
+        self.all(name).next().is_some()
+    }
+
     fn all(self, name: &'static str) -> impl Iterator<Item = Cow<'a, str>> {
         let pairs = form_urlencoded::parse(self.0.as_bytes());
         pairs.filter(move |(found, _)| found == name).map(|(_, value)| value)

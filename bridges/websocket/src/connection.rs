@@ -9,26 +9,26 @@
 use crate::calls::Calls;
 use crate::close::CloseCode;
 use crate::frame;
-use crate::limits::{LINGER, PING_JITTER, RECONNECT_WITHIN};
+use crate::limits::{LINGER, RECONNECT_WITHIN};
 use crate::message;
 use crate::request::Request;
 use crate::session::Session;
 use crate::socket::{ReadError, Received, Socket};
-use crate::timers::{Timer, Timers};
+use crate::timer::{TIMERS, Timer};
 use crate::work::Work;
 use fanline_core::feed::Express;
 use fanline_core::ids::ConnectionId;
 use fanline_core::{Limits, Reason};
 use fanline_edge::Edge;
 use fanline_edge::admission::Admitted;
+use fanline_edge::drain::DrainTurn;
 use fanline_edge::edge::Entrance;
+use fanline_edge::limits::JITTER;
 use fanline_edge::metrics::CountedConnection;
-use std::future::Future;
-use std::pin::Pin;
+use fanline_edge::timers::Timers;
 use std::sync::Weak;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// A connection.
 pub(crate) struct Connection {
@@ -36,7 +36,7 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) admitted: Admitted,
     pub(crate) socket: Socket,
-    pub(crate) timers: Timers,
+    pub(crate) timers: Timers<Timer, TIMERS>,
     /// None until a token is verified; nothing else is handled before.
     pub(crate) session: Option<Session>,
     /// The operation under way. While there is one, nothing is read.
@@ -49,10 +49,7 @@ pub(crate) struct Connection {
     _counted: CountedConnection,
     /// How the fan-out reaches this connection.
     pub(crate) express: Weak<dyn Express>,
-    /// Wakes this task when the drain begins. Polled once, to say so: it takes a lock that all connections share.
-    drain: Pin<Box<WaitForCancellationFutureOwned>>,
-    enrolled: bool,
-    draining: bool,
+    drain: DrainTurn,
 }
 
 /// How far a connection is.
@@ -78,10 +75,6 @@ enum Turn {
 impl Connection {
     /// Does what can be done. Ready once the client or the hub has ended the connection.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.enrolled {
-            self.enrolled = true;
-            let _begun = self.drain.as_mut().poll(cx);
-        }
         loop {
             let turn = match self.phase {
                 Phase::Open | Phase::Closing => self.turn(cx),
@@ -119,7 +112,7 @@ impl Connection {
     ) -> Self {
         let Entrance { admitted, identity } = entrance;
         let id = ConnectionId::new(edge.hub.clock().wall(), edge.hub.random());
-        let drain = Box::pin(edge.drain.begins().cancelled_owned());
+        let drain = edge.drain.turn();
         let mut connection = Connection {
             edge,
             id,
@@ -134,8 +127,6 @@ impl Connection {
             _counted: counted,
             express,
             drain,
-            enrolled: false,
-            draining: false,
         };
         tracing::debug!(fanline.connection.id = %connection.id, "connected");
         connection.schedule_ping();
@@ -154,9 +145,7 @@ impl Connection {
             self.on_timer(timer);
             return Turn::Again;
         }
-        if !self.draining && self.edge.drain.has_begun() {
-            self.draining = true;
-            let delay = self.edge.drain.window().mul_f64(self.edge.hub.random().fraction());
+        if let Poll::Ready(delay) = self.drain.poll_begun(cx, self.edge.hub.random()) {
             self.timers.set(Timer::Drain, delay);
             return Turn::Again;
         }
@@ -256,7 +245,7 @@ impl Connection {
                 self.refuse(Reason::TokenExpired, "the token expired");
             }
             Timer::Drain => {
-                let retry_after = RECONNECT_WITHIN.mul_f64(self.edge.hub.random().fraction());
+                let retry_after = self.edge.hub.random().between(Duration::ZERO, RECONNECT_WITHIN);
                 self.socket.outbox.push(message::closing(Reason::Draining, retry_after));
                 self.close(CloseCode::Drain, "this node is shutting down");
             }
@@ -317,8 +306,7 @@ impl Connection {
     }
 
     fn schedule_ping(&mut self) {
-        let jitter = 1.0 - PING_JITTER + 2.0 * PING_JITTER * self.edge.hub.random().fraction();
-        let interval = self.limits().ping_interval.mul_f64(jitter);
+        let interval = self.edge.hub.random().around(self.limits().ping_interval, JITTER);
         self.timers.set(Timer::Ping, interval);
     }
 

@@ -3,14 +3,15 @@
 use crate::calls::Answered;
 use crate::close::CloseCode;
 use crate::connection::Connection;
-use crate::limits::{EXPIRING, FAULTS_BEFORE_CLOSE, RETRY_CALL};
+use crate::limits::{FAULTS_BEFORE_CLOSE, RETRY_CALL};
 use crate::message;
 use crate::request::{BadRequest, Operation, Request, RequestId};
 use crate::session::Session;
-use crate::timers::Timer;
+use crate::timer::Timer;
 use crate::work::{self, Done};
 use fanline_core::command::CommandError;
 use fanline_core::{Reason, Refusal};
+use fanline_edge::limits::EXPIRING;
 use fanline_edge::{Client, ClientCall, Identity, Verdict};
 use std::time::Duration;
 
@@ -70,7 +71,7 @@ impl Connection {
                     entries.into_iter().map(|entry| session.enter(entry)).collect();
                 channels.iter().for_each(|_| self.edge.metrics.joined());
                 let user = session.client.identity().user.as_ref();
-                let expires_in = session.expires_in(&self.edge.hub);
+                let expires_in = session.client.expires_in();
                 let ping_interval = self.edge.hub.limits().ping_interval;
                 self.socket.outbox.push(message::welcome(
                     self.id,
@@ -90,7 +91,7 @@ impl Connection {
     /// Tells the client that its token runs out.
     pub(crate) fn warn_of_expiry(&mut self) {
         if let Some(session) = &self.session {
-            let expires_in = session.expires_in(&self.edge.hub);
+            let expires_in = session.client.expires_in();
             self.socket.outbox.push(message::expiring(expires_in));
         }
     }
@@ -113,7 +114,7 @@ impl Connection {
         };
         match session.refresh(identity, &mut self.socket.outbox) {
             Ok(()) => {
-                let expires_in = session.expires_in(&self.edge.hub);
+                let expires_in = session.client.expires_in();
                 self.socket.outbox.push(message::authenticated(&id, expires_in));
                 self.schedule_expiry(expires_in);
             }

@@ -24,7 +24,7 @@ mod conversation;
 mod handshake;
 mod session;
 mod task;
-mod timers;
+mod timer;
 mod work;
 
 pub use close::{CloseCode, Comeback};

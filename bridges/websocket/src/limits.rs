@@ -19,13 +19,9 @@ pub(crate) const COPY_BYTES: usize = 16 * 1024;
 /// Frames that an idle outbox keeps room for.
 pub(crate) const FRAMES_AT_REST: usize = 4;
 
-/// How long before its end a token is called expiring.
-pub(crate) const EXPIRING: Duration = Duration::from_secs(30);
 /// How long a client may take to end its side after our Close.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 /// What a client with too many commands under way is told to wait: some of them will be answered by then.
 pub(crate) const RETRY_CALL: Duration = Duration::from_millis(100);
-/// How much the Ping interval varies, so that connections that came together do not stay together.
-pub(crate) const PING_JITTER: f64 = 0.2;
 /// Clients of a draining node come back within this time.
 pub(crate) const RECONNECT_WITHIN: Duration = Duration::from_secs(2);

@@ -7,7 +7,6 @@ use fanline_core::feed::{Feed, Joined};
 use fanline_core::presence::Membership;
 use fanline_core::{ChannelName, Hub, Reason, Refusal};
 use fanline_edge::{Client, Identity, OperationBudget};
-use std::time::Duration;
 
 /// An authenticated connection.
 pub(crate) struct Session {
@@ -22,13 +21,6 @@ impl Session {
     pub(crate) fn new(hub: Hub, client: Client, budget: OperationBudget) -> Self {
         let feed = Feed::new(hub, Some(client.connection()));
         Session { client, feed, budget, memberships: Vec::new() }
-    }
-
-    /// How long the token still counts.
-    pub(crate) fn expires_in(&self, hub: &Hub) -> Duration {
-        let left =
-            self.client.identity().expires_at.millis().saturating_sub(hub.clock().wall().millis());
-        Duration::from_millis(left)
     }
 
     /// Whether another channel may be joined.

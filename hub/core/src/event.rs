@@ -58,10 +58,12 @@ pub enum WireForm {
     Grpc,
     /// The event object alone.
     Json,
+    /// A block of an event stream (SSE).
+    Sse,
 }
 
 impl WireForm {
-    const COUNT: usize = 3;
+    const COUNT: usize = 4;
 }
 
 impl Event {

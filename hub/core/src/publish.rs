@@ -11,6 +11,9 @@ use crate::validator::{Candidate, Enforcement, Verdict};
 use crate::{Reason, Refusal};
 use std::time::Duration;
 
+/// What the hub calls its own blocks on an event stream, where a client could not tell a published one from them.
+const RESERVED_TYPES: &str = "fanline.";
+
 /// An event that somebody wants to publish.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -177,6 +180,10 @@ fn check(draft: &Draft, limits: &Limits) -> Result<(), Refusal> {
             format!("an event can be kept from at most {EXCLUDED_CONNECTIONS} connections");
         return Err(Refusal::invalid("exclude_connections", message));
     }
+    if draft.event_type.as_str().starts_with(RESERVED_TYPES) {
+        let message = format!("types that begin with `{RESERVED_TYPES}` are the hub's own");
+        return Err(Refusal::invalid("type", message));
+    }
     if draft.ttl.is_some_and(|ttl| ttl.is_zero()) {
         return Err(Refusal::invalid(
             "ttl",
@@ -256,6 +263,11 @@ mod tests {
                 Draft { headers: vec![header("a", 4096)], ..draft("a:b") },
                 Reason::InvalidArgument,
                 "headers",
+            ),
+            (
+                Draft { event_type: "fanline.close".parse().unwrap(), ..draft("a:b") },
+                Reason::InvalidArgument,
+                "type",
             ),
             (
                 Draft { headers: vec![header("", 1)], ..draft("a:b") },

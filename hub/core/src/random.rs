@@ -3,6 +3,7 @@
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng, TryRng};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A source of random bytes, shared by all that need it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -39,6 +40,18 @@ impl Random {
         // 53 bits are what a double holds exactly.
         (u64::from_le_bytes(self.bytes()) >> 11) as f64 / (1_u64 << 53) as f64
     }
+
+    /// A time from `shortest` up to, not including, `longest`.
+    #[must_use]
+    pub fn between(&self, shortest: Duration, longest: Duration) -> Duration {
+        shortest + longest.saturating_sub(shortest).mul_f64(self.fraction())
+    }
+
+    /// A time that differs from `duration` by up to `part` of it, so that what began together does not stay together.
+    #[must_use]
+    pub fn around(&self, duration: Duration, part: f64) -> Duration {
+        self.between(duration.mul_f64(1.0 - part), duration.mul_f64(1.0 + part))
+    }
 }
 
 #[cfg(test)]
@@ -58,5 +71,13 @@ mod tests {
     fn fractions_stay_below_one() {
         let random = Random::seeded(1);
         assert!((0..1000).map(|_| random.fraction()).all(|f| (0.0..1.0).contains(&f)));
+    }
+
+    #[test]
+    fn a_time_with_jitter_stays_in_its_bounds() {
+        let (random, seconds) = (Random::seeded(1), Duration::from_secs);
+        let range = seconds(16)..seconds(24);
+        assert!((0..1000).all(|_| range.contains(&random.around(seconds(20), 0.2))));
+        assert_eq!(random.between(seconds(3), seconds(1)), seconds(3));
     }
 }

@@ -1,78 +1,65 @@
-//! All times that a connection waits for, on one timer of the runtime.
+//! All times that a connection waits for, on one timer of the runtime. Which those are, its bridge says.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What a connection may wait for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Timer {
-    /// The first frame `auth`.
-    Auth,
-    /// The next Ping.
-    Ping,
-    /// The Pong to it.
-    Pong,
-    /// Progress of a write.
-    Write,
-    /// The warning before the token runs out.
-    Expiring,
-    /// The token runs out.
-    Expiry,
-    /// This connection's turn in the drain.
-    Drain,
-    /// The client's answer to our Close.
-    Linger,
+/// The names of what a connection of one kind may wait for.
+pub trait Timer<const N: usize>: Copy {
+    /// All of them; of two that are due, the first fires first.
+    const ALL: [Self; N];
+
+    /// The place in the list.
+    fn index(self) -> usize;
 }
 
-const TIMERS: [Timer; 8] = [
-    Timer::Auth,
-    Timer::Ping,
-    Timer::Pong,
-    Timer::Write,
-    Timer::Expiring,
-    Timer::Expiry,
-    Timer::Drain,
-    Timer::Linger,
-];
-
 /// The timers. Setting one later, or clearing it, costs nothing: the runtime's timer then fires for nobody, once.
-pub(crate) struct Timers {
-    due: [Option<Instant>; TIMERS.len()],
+#[derive(Debug)]
+pub struct Timers<T, const N: usize> {
+    due: [Option<Instant>; N],
     sleep: Pin<Box<Sleep>>,
     /// Until then there is nothing to do: the runtime will wake this task, whose waker stays the same.
     asleep_until: Option<Instant>,
+    names: PhantomData<T>,
 }
 
-impl Timers {
-    pub(crate) fn new() -> Self {
+impl<T: Timer<N>, const N: usize> Timers<T, N> {
+    /// Timers of which none is set.
+    #[must_use]
+    pub fn new() -> Self {
         Timers {
-            due: [None; TIMERS.len()],
+            due: [None; N],
             sleep: Box::pin(sleep_until(far_future())),
             asleep_until: None,
+            names: PhantomData,
         }
     }
 
-    pub(crate) fn set(&mut self, timer: Timer, after: Duration) {
+    /// Sets a timer, in place of what it was set to before.
+    pub fn set(&mut self, timer: T, after: Duration) {
         // A time beyond what an `Instant` holds is never.
         let at = Instant::now().checked_add(after);
-        self.due[timer as usize] = at;
+        self.due[timer.index()] = at;
         self.asleep_until = self.asleep_until.filter(|until| at.is_none_or(|at| *until <= at));
     }
 
-    pub(crate) fn clear(&mut self, timer: Timer) {
-        self.due[timer as usize] = None;
+    /// Takes a timer back.
+    pub fn clear(&mut self, timer: T) {
+        self.due[timer.index()] = None;
     }
 
-    pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.due[timer as usize].is_some()
+    /// Whether a timer is set.
+    #[must_use]
+    pub fn is_set(&self, timer: T) -> bool {
+        self.due[timer.index()].is_some()
     }
 
     /// Waits for the next timer, which is cleared. To be called by one task only.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Timer> {
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<T> {
         // A look at the clock is cheaper than one at the runtime's timer.
         if self.asleep_until.is_some_and(|until| Instant::now() < until) {
             return Poll::Pending;
@@ -80,8 +67,8 @@ impl Timers {
         self.asleep_until = None;
         loop {
             let now = Instant::now();
-            let is_due = |timer: &&Timer| self.due[**timer as usize].is_some_and(|at| at <= now);
-            if let Some(&timer) = TIMERS.iter().find(is_due) {
+            let is_due = |timer: &T| self.due[timer.index()].is_some_and(|at| at <= now);
+            if let Some(timer) = T::ALL.into_iter().find(is_due) {
                 self.clear(timer);
                 return Poll::Ready(timer);
             }
@@ -97,6 +84,12 @@ impl Timers {
     }
 }
 
+impl<T: Timer<N>, const N: usize> Default for Timers<T, N> {
+    fn default() -> Self {
+        Timers::new()
+    }
+}
+
 /// As good as never, and safe to add to.
 fn far_future() -> Instant {
     Instant::now() + Duration::from_secs(365 * 24 * 3600)
@@ -107,20 +100,36 @@ mod tests {
     use super::*;
     use std::future::poll_fn;
 
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    enum Wait {
+        Token,
+        Answer,
+        Write,
+        Drain,
+    }
+
+    impl Timer<4> for Wait {
+        const ALL: [Wait; 4] = [Wait::Token, Wait::Answer, Wait::Write, Wait::Drain];
+
+        fn index(self) -> usize {
+            self as usize
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn timers_fire_in_the_order_of_their_times_whatever_is_set_and_cleared() {
         let mut timers = Timers::new();
         let start = Instant::now();
-        timers.set(Timer::Ping, Duration::from_secs(25));
-        timers.set(Timer::Write, Duration::from_secs(10));
-        timers.set(Timer::Auth, Duration::from_secs(5));
-        timers.clear(Timer::Write);
-        timers.set(Timer::Drain, Duration::MAX);
-        for (timer, seconds) in [(Timer::Auth, 5), (Timer::Ping, 25)] {
+        timers.set(Wait::Answer, Duration::from_secs(25));
+        timers.set(Wait::Write, Duration::from_secs(10));
+        timers.set(Wait::Token, Duration::from_secs(5));
+        timers.clear(Wait::Write);
+        timers.set(Wait::Drain, Duration::MAX);
+        for (timer, seconds) in [(Wait::Token, 5), (Wait::Answer, 25)] {
             assert_eq!(poll_fn(|cx| timers.poll_next(cx)).await, timer);
             assert_eq!(start.elapsed().as_secs(), seconds);
         }
-        timers.set(Timer::Linger, Duration::ZERO);
-        assert_eq!(poll_fn(|cx| timers.poll_next(cx)).await, Timer::Linger);
+        timers.set(Wait::Write, Duration::ZERO);
+        assert_eq!(poll_fn(|cx| timers.poll_next(cx)).await, Wait::Write);
     }
 }
