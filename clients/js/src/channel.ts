@@ -33,7 +33,7 @@ export interface PublishOptions {
   /** The idempotency key: whatever is published under the same one within the hub's window (5 minutes) is published
    * once. By default each publish has its own, which makes it safe to send again after a broken connection. */
   readonly key?: string;
-  /** `false`: this connection does not receive the event itself. Needs a connection, so that only a WebSocket knows it. */
+  /** `false`: this connection does not receive the event itself. Only over WebSocket is there one that does both. */
   readonly echo?: boolean;
   /** In milliseconds; 15,000 by default. */
   readonly timeoutMs?: number;

@@ -130,8 +130,8 @@ export class HttpLink implements Link {
   }
 
   #ended(channels: readonly string[], error: FanlineError): void {
-    // What the hub will not have from a stream is one of its channels: all else is in order, or not to be mended.
-    if (verdict(error) !== "stop" || error.status === undefined) return this.#lose(error);
+    // What the hub will not have in a request, and says so in a problem document, is one of its channels.
+    if (verdict(error) !== "stop" || error.details === undefined) return this.#lose(error);
     this.#opened();
     // One of a group is refused, and the others with it: each is asked for alone.
     this.#groupMax = channels.length > 1 ? 1 : CHANNELS_PER_STREAM;

@@ -10,8 +10,8 @@ import { Watchdog } from "./watchdog.js";
 import type { FanlineEvent, Gap, PresenceChange, Start } from "./wire.js";
 
 const STREAM_TYPE = "text/event-stream";
-/** The hub breaks its silence every 20 seconds by default; twice that and some is no silence but an absence. In ms. */
-const QUIET_MS = 50_000;
+/** The hub breaks its silence this often by default, in seconds. */
+const HEARTBEAT_S = 20;
 
 export const sse: Transport = (surroundings, token, listener) =>
   new HttpLink(surroundings, token, listener, follow);
@@ -24,11 +24,12 @@ const follow: Follow = async (stream) => {
   let isOpen = false;
   let watchdog = new Watchdog(OPEN_TIMEOUT_MS, () => cut.abort());
 
-  const open = (starts: Readonly<Record<string, Start>>): void => {
+  const open = (starts: Readonly<Record<string, Start>>, heartbeatS = HEARTBEAT_S): void => {
     isOpen = true;
     end = disconnected();
     watchdog.stop();
-    watchdog = new Watchdog(QUIET_MS, () => cut.abort());
+    // Two heartbeats and some more: that is no silence but an absence.
+    watchdog = new Watchdog(heartbeatS * 2500, () => cut.abort());
     stream.opened();
     for (const channel of channels) listener.joined(channel, starts[channel] ?? {});
   };
@@ -40,7 +41,7 @@ const follow: Follow = async (stream) => {
     if (retryAfterMs !== undefined && isOpen) {
       end = new FanlineError("DISCONNECTED", "the hub ended the stream", { planned: true, retryAfterMs });
     }
-    if (event === "fanline.open") open(said.channels);
+    if (event === "fanline.open") open(said.channels, said.heartbeat_interval);
     else if (event === "fanline.gap") listener.gap(said as Gap);
     else if (event === "fanline.presence") listener.presence(said as PresenceChange);
     else if (event === "fanline.expiring") stream.renew();

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Client, type FanlineEvent, type Gap, type State, type TransportName } from "../../src/index.js";
 import { Hub, Network, Seen, over, token } from "./hub.js";
 
-const TRANSPORTS: readonly TransportName[] = ["websocket"];
+const TRANSPORTS: readonly TransportName[] = ["websocket", "longpoll"];
 
 let hub: Hub;
 let network: Network;
@@ -181,12 +181,14 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
   test("a request that the hub refuses says why", async () => {
     const client = own(over(transport, network.url, { token: token(3600, ["chat:*"]) }));
     await expect(client.channel("news:x").publish("note", 1)).rejects.toMatchObject({ reason: "PERMISSION_DENIED" });
+    await expect(client.call("nobody.answers", {})).rejects.toMatchObject({ reason: "NO_HANDLER" });
     await expect(client.channel("chat:x").publish("", 1)).rejects.toMatchObject({ reason: "INVALID_ARGUMENT", field: "type" });
   });
 
   test("a token that runs out is replaced, and nothing is missed", async () => {
     let asked = 0;
-    const lifetimes = [32, 3600];
+    // A poll has no way to say that the token will run out: its refusal does, after the leeway.
+    const lifetimes = [transport === "longpoll" ? 2 : 32, 3600];
     const states = new Seen<State>();
     const client = own(over(transport, network.url, { token: () => token(lifetimes[asked++] ?? 3600) }));
     client.onState(states.take);
