@@ -175,4 +175,28 @@ mod tests {
         inbox.collect(&mut ready, &waker);
         assert_eq!((ready.as_slices().0, counter.0.load(Ordering::Relaxed)), (&[1][..], 2));
     }
+
+    /// Serves itself or not, and counts how often it was asked.
+    struct Server(AtomicUsize, bool);
+
+    impl Express for Server {
+        fn serve(&self) -> bool {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            self.1
+        }
+    }
+
+    #[test]
+    fn who_serves_itself_is_not_woken_as_long_as_the_budget_lasts() {
+        for (serves, budget, asked, woken) in [(true, 2, 1, 0), (false, 2, 1, 1), (true, 0, 0, 1)] {
+            let (inbox, counter) = (Arc::new(Inbox::default()), Arc::new(Counter::default()));
+            inbox.collect(&mut VecDeque::new(), &Waker::from(Arc::clone(&counter)));
+            let server = Arc::new(Server(AtomicUsize::new(0), serves));
+            inbox.serve_by(Arc::downgrade(&server) as Weak<dyn Express>);
+            let mut budget = ExpressBudget(budget);
+            Listener::new(inbox, 0).announce_express(&mut budget);
+            let counts = (server.0.load(Ordering::Relaxed), counter.0.load(Ordering::Relaxed));
+            assert_eq!(counts, (asked, woken));
+        }
+    }
 }

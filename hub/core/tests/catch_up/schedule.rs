@@ -151,16 +151,19 @@ impl Schedule {
         };
         let hub = Hub::start(parts, &TaskTracker::new(), CancellationToken::new());
         let lags: Vec<_> = self.channels.iter().map(|options| options.lag).collect();
-        let world = World { hub: &hub, network: &network, names: &names, lags: &lags };
-        let mut subscribers: Vec<_> =
-            self.capacities.iter().map(|&capacity| Subscriber::new(&hub, capacity)).collect();
+        let world = Arc::new(World { hub, network: Arc::clone(&network), names, lags });
+        // Every other one lets the fan-out serve it.
+        let capacities = self.capacities.iter().enumerate();
+        let mut subscribers: Vec<_> = capacities
+            .map(|(number, &capacity)| Subscriber::new(&world, capacity, number % 2 == 0))
+            .collect();
 
         for step in &self.steps {
             take(step, &world, &mut subscribers).await;
         }
         network.heal();
         if self.checks_at_end {
-            (0..names.len()).for_each(|channel| network.suspect(channel));
+            (0..world.names.len()).for_each(|channel| network.suspect(channel));
         }
         come_to_rest(&world, &mut subscribers).await;
         for subscriber in &subscribers {
@@ -180,8 +183,8 @@ impl Schedule {
     }
 }
 
-async fn take(step: &Step, world: &World<'_>, subscribers: &mut [Subscriber]) {
-    let World { network, .. } = *world;
+async fn take(step: &Step, world: &World, subscribers: &mut [Subscriber]) {
+    let World { network, .. } = world;
     match *step {
         Step::Publish { channel, events } => (0..events).for_each(|_| network.publish_one(channel)),
         Step::Reset { channel, events } => {
@@ -228,7 +231,7 @@ impl Wish {
 }
 
 /// Runs whoever is woken, until nobody is for two rounds. Time passes only when nothing else is left to do.
-async fn come_to_rest(world: &World<'_>, subscribers: &mut [Subscriber]) {
+async fn come_to_rest(world: &World, subscribers: &mut [Subscriber]) {
     let mut quiet = 0;
     for _ in 0..ROUNDS_MAX {
         let woken = subscribers.iter().any(Subscriber::is_awake);
