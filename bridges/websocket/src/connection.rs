@@ -16,7 +16,7 @@ use crate::session::Session;
 use crate::socket::{ReadError, Received, Socket};
 use crate::timer::{TIMERS, Timer};
 use crate::work::Work;
-use fanline_core::feed::Express;
+use fanline_core::feed::{Express, Slot};
 use fanline_core::ids::ConnectionId;
 use fanline_core::{Limits, Reason};
 use fanline_edge::Edge;
@@ -92,10 +92,10 @@ impl Connection {
 
     /// Takes news from the channels and writes it at once, on the thread of the fan-out, if the socket has nothing else
     /// to do. Says whether nothing is left; else the task goes on, which is to be woken.
-    pub(crate) fn serve(&mut self) -> bool {
+    pub(crate) fn serve(&mut self, slot: Slot) -> bool {
         let idle = self.phase == Phase::Open && self.socket.outbox.is_empty();
         let Some(session) = self.session.as_mut().filter(|_| idle) else { return false };
-        let all = session.feed.deliver_now(&mut self.socket.outbox);
+        let all = session.feed.deliver_now(slot, &mut self.socket.outbox);
         self.edge.metrics.delivered(self.socket.outbox.take_deliveries());
         // Whatever is not written now is the task's, which asks with a waker of its own.
         let (_, flushed) = self.socket.poll_flush(&mut Context::from_waker(Waker::noop()));

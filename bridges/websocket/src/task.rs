@@ -4,7 +4,7 @@
 //! ([`Connection::serve`]) and leaves everything else to the task.
 
 use crate::connection::Connection;
-use fanline_core::feed::Express;
+use fanline_core::feed::{Express, Slot};
 use fanline_edge::metrics::EdgeMetrics;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,10 +53,10 @@ impl Future for ConnectionTask {
 }
 
 impl Express for Shared {
-    fn serve(&self) -> bool {
+    fn serve(&self, slot: Slot) -> bool {
         // Busy: its task runs, and finds the news itself once it is woken.
         let Ok(mut connection) = self.0.try_lock() else { return false };
         // Moved in, so that a panic leaves the lock poisoned and the task knows.
-        catch_unwind(AssertUnwindSafe(move || connection.serve())).unwrap_or(false)
+        catch_unwind(AssertUnwindSafe(move || connection.serve(slot))).unwrap_or(false)
     }
 }

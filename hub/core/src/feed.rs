@@ -8,7 +8,7 @@
 mod several;
 mod subscription;
 
-pub use crate::inbox::Express;
+pub use crate::inbox::{Express, Slot};
 
 use crate::broker::{HistoryPage, PresenceChange};
 use crate::catchup::{Gap, Recovery, Resumption, Start, resume};
@@ -22,6 +22,7 @@ use crate::{Position, Refusal};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
@@ -49,15 +50,15 @@ pub struct Feed {
     inbox: Arc<Inbox>,
     subscriptions: Slab<Subscription>,
     /// Slots with news, in the order in which they are served.
-    ready: VecDeque<u32>,
+    ready: VecDeque<Slot>,
     /// Slots that wait for their turn to read history: one page at a time, paced by the outlet.
-    behind: VecDeque<u32>,
+    behind: VecDeque<Slot>,
     reading: Option<Reading>,
 }
 
 /// A page of history under way to a subscription.
 struct Reading {
-    slot: u32,
+    slot: Slot,
     page: Pin<Box<dyn Future<Output = HistoryPage> + Send>>,
 }
 
@@ -115,7 +116,7 @@ impl Feed {
         let entry = self.subscriptions.vacant_entry();
         let slot =
             u32::try_from(entry.key()).expect("channels per connection are limited to far less");
-        entry.insert(Subscription::begin(opened, &self.inbox, slot));
+        entry.insert(Subscription::begin(opened, &self.inbox, Slot(slot)));
         joined
     }
 
@@ -124,7 +125,7 @@ impl Feed {
         let Some(slot) = self.slot(channel) else {
             return false;
         };
-        self.subscriptions.remove(slot as usize);
+        self.subscriptions.remove(slot.0 as usize);
         // The next to join gets the same slot, and whoever comes and goes must not make the lists grow.
         self.inbox.forget(slot);
         self.ready.retain(|&ready| ready != slot);
@@ -132,7 +133,7 @@ impl Feed {
         let was_reading = self.reading.take_if(|reading| reading.slot == slot).is_some();
         if was_reading && let Some(&next) = self.behind.front() {
             // Its page would have woken the connection, which has the next one to read now.
-            self.subscriptions[next as usize].listener().announce();
+            self.subscriptions[next.0 as usize].listener().announce();
         }
         true
     }
@@ -176,9 +177,15 @@ impl Feed {
 
     /// Reads what is new into the outlet until it is full or nothing is left, then is pending until there is more.
     pub fn poll_deliver(&mut self, cx: &mut Context<'_>, out: &mut impl Outlet) -> Poll<()> {
-        self.inbox.collect(&mut self.ready, cx.waker());
+        let Feed { inbox, subscriptions, ready, .. } = self;
+        inbox.collect(cx.waker(), |slot| {
+            if !mem::replace(&mut subscriptions[slot.0 as usize].ready, true) {
+                ready.push_back(slot);
+            }
+        });
         while !out.is_full() {
             if let Some(slot) = self.ready.pop_front() {
+                self.subscriptions[slot.0 as usize].ready = false;
                 self.read_log(slot, out);
                 continue;
             }
@@ -187,29 +194,29 @@ impl Feed {
         Poll::Ready(())
     }
 
-    /// Reads what is new in the logs into the outlet, without a task to wake. Says whether nothing is left to do; where
+    /// Reads what is new in one log into the outlet, without a task to wake. Says whether nothing is left to do; where
     /// something is, [`poll_deliver`](Self::poll_deliver) goes on with it.
-    pub fn deliver_now(&mut self, out: &mut impl Outlet) -> bool {
-        self.inbox.take(&mut self.ready);
-        while !out.is_full()
-            && let Some(slot) = self.ready.pop_front()
-        {
-            self.read_log(slot, out);
-        }
-        self.ready.is_empty() && self.behind.is_empty() && self.reading.is_none()
+    pub fn deliver_now(&mut self, slot: Slot, out: &mut impl Outlet) -> bool {
+        let idle = self.ready.is_empty() && self.behind.is_empty() && self.reading.is_none();
+        idle && self.read_log(slot, out) == Next::News
     }
 
-    fn read_log(&mut self, slot: u32, out: &mut impl Outlet) {
-        let next = self.subscriptions[slot as usize].read_log(self.connection, &self.hub, out);
+    fn read_log(&mut self, slot: Slot, out: &mut impl Outlet) -> Next {
+        let subscription = &mut self.subscriptions[slot.0 as usize];
+        let next = subscription.read_log(self.connection, &self.hub, out);
         self.list(slot, next);
+        next
     }
 
     /// Puts a subscription on the list of what it needs next.
-    fn list(&mut self, slot: u32, next: Next) {
+    fn list(&mut self, slot: Slot, next: Next) {
         match next {
             Next::News => {}
             Next::Page => self.behind.push_back(slot),
-            Next::Room => self.ready.push_back(slot),
+            Next::Room => {
+                self.subscriptions[slot.0 as usize].ready = true;
+                self.ready.push_back(slot);
+            }
         }
     }
 
@@ -219,7 +226,7 @@ impl Feed {
             let Some(slot) = self.behind.pop_front() else {
                 return Poll::Pending;
             };
-            let subscription = &self.subscriptions[slot as usize];
+            let subscription = &self.subscriptions[slot.0 as usize];
             let page = self
                 .hub
                 .clone()
@@ -232,13 +239,13 @@ impl Feed {
         let page = ready!(reading.page.as_mut().poll(cx));
         let slot = reading.slot;
         self.reading = None;
-        let subscription = &mut self.subscriptions[slot as usize];
+        let subscription = &mut self.subscriptions[slot.0 as usize];
         let next = subscription.take_page(&page, self.connection, &self.hub, out);
         self.list(slot, next);
         Poll::Ready(())
     }
 
-    fn slot(&self, channel: &ChannelName) -> Option<u32> {
+    fn slot(&self, channel: &ChannelName) -> Option<Slot> {
         self.subscriptions
             .iter()
             .find(|(_, subscription)| subscription.channel() == channel)

@@ -1,18 +1,24 @@
 //! How a channel log tells a connection that there is news: the connection's ready list.
 
 use crate::sync::lock;
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
 /// A connection that can take its news on the thread of the fan-out, which saves waking its task.
 pub trait Express: Send + Sync {
-    /// Takes all news and writes it, if that can be done at once. Says whether nothing is left to do; where something
-    /// is, the task of the connection is woken as ever.
-    fn serve(&self) -> bool;
+    /// Takes the news of one subscription and writes it, if that can be done at once. Says whether nothing is left to
+    /// do; where something is, the task of the connection is woken as ever.
+    fn serve(&self, slot: Slot) -> bool;
 }
+
+/// The place of a subscription in its feed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Slot(pub(crate) u32);
+
+/// How many connections the fan-out may still serve by itself before it wakes the others.
+#[derive(Debug)]
+pub(crate) struct ExpressBudget(pub(crate) usize);
 
 /// The ready list of one connection: the slots of its subscriptions that have news, each at most once, so that it is
 /// bounded by their number.
@@ -22,34 +28,31 @@ pub(crate) struct Inbox(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// The first, which is mostly the only one, needs no memory elsewhere.
-    first: Option<u32>,
-    more: Vec<u32>,
+    first: Option<Slot>,
+    more: Vec<Slot>,
+    /// A bit for each slot in `more`.
+    listed: Vec<u64>,
     waker: Option<Waker>,
     express: Option<Weak<dyn Express>>,
 }
 
-/// How many connections the fan-out may still serve by itself before it wakes the others.
-#[derive(Debug)]
-pub(crate) struct ExpressBudget(pub(crate) usize);
-
 /// One subscription as its log sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Listener {
     inbox: Arc<Inbox>,
-    slot: u32,
-    announced: AtomicBool,
+    slot: Slot,
 }
 
 impl Inbox {
-    /// Moves the ready slots out.
-    pub(crate) fn take(&self, into: &mut VecDeque<u32>) {
-        lock(&self.0).take(into);
-    }
-
-    /// Moves the ready slots out, and remembers whom to wake for the next.
-    pub(crate) fn collect(&self, into: &mut VecDeque<u32>, waker: &Waker) {
+    /// Moves the ready slots out, and remembers whom to wake for the next. What is appended to a log from here on is
+    /// announced again, so that the logs must be read after this.
+    pub(crate) fn collect(&self, waker: &Waker, mut into: impl FnMut(Slot)) {
         let mut state = lock(&self.0);
-        state.take(into);
+        if let Some(first) = state.first.take() {
+            into(first);
+            state.more.drain(..).for_each(into);
+            state.listed.fill(0);
+        }
         match &mut state.waker {
             Some(known) => known.clone_from(waker),
             None => state.waker = Some(waker.clone()),
@@ -57,11 +60,16 @@ impl Inbox {
     }
 
     /// Takes a slot off the list. Its subscription must have ended, so that it is not announced again.
-    pub(crate) fn forget(&self, slot: u32) {
+    pub(crate) fn forget(&self, slot: Slot) {
         let mut state = lock(&self.0);
-        state.more.retain(|&ready| ready != slot);
         if state.first == Some(slot) {
             state.first = state.more.pop();
+            if let Some(first) = state.first {
+                state.unlist(first);
+            }
+        } else {
+            state.more.retain(|&ready| ready != slot);
+            state.unlist(slot);
         }
     }
 
@@ -70,36 +78,54 @@ impl Inbox {
         lock(&self.0).express = Some(express);
     }
 
-    fn push(&self, slot: u32, budget: &mut ExpressBudget) {
+    fn push(&self, slot: Slot, budget: &mut ExpressBudget) {
         let mut state = lock(&self.0);
-        if state.first.is_some() {
-            // The connection is awake already, and finds this one too when it runs.
-            state.more.push(slot);
-            return;
-        }
-        state.first = Some(slot);
         if budget.0 > 0
+            && state.first.is_none()
             && let Some(express) = state.express.as_ref().and_then(Weak::upgrade)
         {
             budget.0 -= 1;
-            // It looks at this list.
+            // What the connection does is not our business, and may concern this list.
             drop(state);
-            if express.serve() {
+            if express.serve(slot) {
                 return;
             }
             state = lock(&self.0);
         }
-        if let Some(waker) = &state.waker {
-            waker.wake_by_ref();
-        }
+        state.push(slot);
     }
 }
 
 impl State {
-    fn take(&mut self, into: &mut VecDeque<u32>) {
-        if let Some(first) = self.first.take() {
-            into.push_back(first);
-            into.extend(self.more.drain(..));
+    fn push(&mut self, slot: Slot) {
+        let Some(first) = self.first else {
+            self.first = Some(slot);
+            if let Some(waker) = &self.waker {
+                waker.wake_by_ref();
+            }
+            return;
+        };
+        // The connection is awake already, and finds this one too when it runs.
+        if first != slot && self.list(slot) {
+            self.more.push(slot);
+        }
+    }
+
+    /// Whether the slot was not in `more` yet.
+    fn list(&mut self, slot: Slot) -> bool {
+        let (word, bit) = slot.bit();
+        if self.listed.len() <= word {
+            self.listed.resize(word + 1, 0);
+        }
+        let known = self.listed[word] & bit != 0;
+        self.listed[word] |= bit;
+        !known
+    }
+
+    fn unlist(&mut self, slot: Slot) {
+        let (word, bit) = slot.bit();
+        if let Some(word) = self.listed.get_mut(word) {
+            *word &= !bit;
         }
     }
 }
@@ -113,12 +139,18 @@ impl fmt::Debug for State {
     }
 }
 
+impl Slot {
+    fn bit(self) -> (usize, u64) {
+        (self.0 as usize / 64, 1 << (self.0 % 64))
+    }
+}
+
 impl Listener {
-    pub(crate) fn new(inbox: Arc<Inbox>, slot: u32) -> Self {
-        Listener { inbox, slot, announced: AtomicBool::new(false) }
+    pub(crate) fn new(inbox: Arc<Inbox>, slot: Slot) -> Self {
+        Listener { inbox, slot }
     }
 
-    pub(crate) fn slot(&self) -> u32 {
+    pub(crate) fn slot(&self) -> Slot {
         self.slot
     }
 
@@ -129,21 +161,14 @@ impl Listener {
 
     /// The same, but serves the connection at once where it lets itself be served.
     pub(crate) fn announce_express(&self, budget: &mut ExpressBudget) {
-        if !self.announced.swap(true, Ordering::AcqRel) {
-            self.inbox.push(self.slot, budget);
-        }
-    }
-
-    /// Must be called before the subscription reads its log, so that what is appended later is announced again.
-    pub(crate) fn heard(&self) {
-        self.announced.store(false, Ordering::Release);
+        self.inbox.push(self.slot, budget);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
     #[derive(Default)]
@@ -155,32 +180,42 @@ mod tests {
         }
     }
 
+    /// An inbox, whom it wakes, and how often it did.
+    fn inbox() -> (Arc<Inbox>, Waker, Arc<Counter>) {
+        let counter = Arc::new(Counter::default());
+        (Arc::default(), Waker::from(Arc::clone(&counter)), counter)
+    }
+
+    fn collect(inbox: &Inbox, waker: &Waker) -> Vec<u32> {
+        let mut ready = Vec::new();
+        inbox.collect(waker, |slot| ready.push(slot.0));
+        ready
+    }
+
     #[test]
-    fn a_connection_is_woken_once_until_it_has_looked() {
-        let (inbox, counter) = (Arc::new(Inbox::default()), Arc::new(Counter::default()));
-        let waker = Waker::from(Arc::clone(&counter));
-        let listeners =
-            [Listener::new(Arc::clone(&inbox), 0), Listener::new(Arc::clone(&inbox), 1)];
-        let mut ready = VecDeque::new();
-        inbox.collect(&mut ready, &waker);
-        for _ in 0..3 {
-            listeners.iter().for_each(Listener::announce);
-        }
+    fn a_connection_is_woken_once_until_it_has_looked_and_each_slot_is_listed_once() {
+        let (inbox, waker, counter) = inbox();
+        let announce = |slots: &[u32]| {
+            slots.iter().for_each(|&slot| Listener::new(Arc::clone(&inbox), Slot(slot)).announce());
+        };
+        assert_eq!(collect(&inbox, &waker), [0; 0]);
+        announce(&[0, 1, 0, 70, 1, 70]);
         assert_eq!(counter.0.load(Ordering::Relaxed), 1);
-        inbox.collect(&mut ready, &waker);
-        assert_eq!(ready, [0, 1]);
-        listeners[1].heard();
-        listeners.iter().for_each(Listener::announce);
-        ready.clear();
-        inbox.collect(&mut ready, &waker);
-        assert_eq!((ready.as_slices().0, counter.0.load(Ordering::Relaxed)), (&[1][..], 2));
+        assert_eq!(collect(&inbox, &waker), [0, 1, 70]);
+        announce(&[70, 0, 1]);
+        inbox.forget(Slot(70));
+        announce(&[1, 0, 2]);
+        inbox.forget(Slot(0));
+        announce(&[0]);
+        assert_eq!(collect(&inbox, &waker), [1, 2, 0]);
+        assert_eq!(counter.0.load(Ordering::Relaxed), 2);
     }
 
     /// Serves itself or not, and counts how often it was asked.
     struct Server(AtomicUsize, bool);
 
     impl Express for Server {
-        fn serve(&self) -> bool {
+        fn serve(&self, _slot: Slot) -> bool {
             self.0.fetch_add(1, Ordering::Relaxed);
             self.1
         }
@@ -188,13 +223,16 @@ mod tests {
 
     #[test]
     fn who_serves_itself_is_not_woken_as_long_as_the_budget_lasts() {
-        for (serves, budget, asked, woken) in [(true, 2, 1, 0), (false, 2, 1, 1), (true, 0, 0, 1)] {
-            let (inbox, counter) = (Arc::new(Inbox::default()), Arc::new(Counter::default()));
-            inbox.collect(&mut VecDeque::new(), &Waker::from(Arc::clone(&counter)));
+        for (serves, budget, asked, woken) in
+            [(true, 2, 2, 0), (false, 2, 1, 1), (true, 1, 1, 1), (true, 0, 0, 1)]
+        {
+            let (inbox, waker, counter) = inbox();
+            collect(&inbox, &waker);
             let server = Arc::new(Server(AtomicUsize::new(0), serves));
             inbox.serve_by(Arc::downgrade(&server) as Weak<dyn Express>);
             let mut budget = ExpressBudget(budget);
-            Listener::new(inbox, 0).announce_express(&mut budget);
+            let listener = Listener::new(inbox, Slot(0));
+            (0..2).for_each(|_| listener.announce_express(&mut budget));
             let counts = (server.0.load(Ordering::Relaxed), counter.0.load(Ordering::Relaxed));
             assert_eq!(counts, (asked, woken));
         }

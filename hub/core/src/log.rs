@@ -25,7 +25,7 @@ pub(crate) struct ChannelLog {
     /// Set once the broker has confirmed the subscription and the ring knows its top.
     pub(crate) opened: OnceCell<()>,
     state: Mutex<State>,
-    listeners: Mutex<Slab<Arc<Listener>>>,
+    listeners: Mutex<Slab<Listener>>,
     events_max: usize,
     bytes_max: usize,
 }
@@ -217,7 +217,7 @@ impl ChannelLog {
     }
 
     /// Adds a subscription to those that are woken.
-    pub(crate) fn listen(&self, listener: Arc<Listener>) -> usize {
+    pub(crate) fn listen(&self, listener: Listener) -> usize {
         lock(&self.listeners).insert(listener)
     }
 

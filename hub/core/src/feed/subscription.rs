@@ -10,7 +10,7 @@ use crate::channel::ChannelName;
 use crate::event::Event;
 use crate::hub::Hub;
 use crate::ids::ConnectionId;
-use crate::inbox::{Inbox, Listener};
+use crate::inbox::{Inbox, Listener, Slot};
 use crate::log::Read;
 use crate::log_table::Lease;
 use crate::ring::{Entry, Place};
@@ -20,11 +20,13 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Subscription {
     lease: Lease,
-    listener: Arc<Listener>,
+    listener: Listener,
     listener_key: usize,
     /// The last position that was delivered, or skipped on purpose.
     cursor: Position,
     stand: Stand,
+    /// Whether it is on the feed's list of those that read their logs.
+    pub(super) ready: bool,
 }
 
 /// How a subscription stands to its log.
@@ -53,16 +55,16 @@ pub(super) enum Next {
 
 impl Subscription {
     /// Begins where the channel was opened, under a slot of the feed whose inbox this is.
-    pub(super) fn begin(opened: Opened, inbox: &Arc<Inbox>, slot: u32) -> Self {
+    pub(super) fn begin(opened: Opened, inbox: &Arc<Inbox>, slot: Slot) -> Self {
         let Opened { lease, resumption } = opened;
-        let listener = Arc::new(Listener::new(Arc::clone(inbox), slot));
-        let listener_key = lease.log().listen(Arc::clone(&listener));
+        let listener = Listener::new(Arc::clone(inbox), slot);
+        let listener_key = lease.log().listen(listener.clone());
         // Whatever came before it listened is found by looking once.
         listener.announce();
         let cursor = resumption.position;
         // Looked up now and not at the first read, so that changes of membership from now on are seen.
         let stand = lease.log().place_after(cursor).map_or(Stand::Off, Stand::In);
-        Subscription { lease, listener, listener_key, cursor, stand }
+        Subscription { lease, listener, listener_key, cursor, stand, ready: false }
     }
 
     pub(super) fn channel(&self) -> &ChannelName {
@@ -84,7 +86,6 @@ impl Subscription {
         hub: &Hub,
         out: &mut impl Outlet,
     ) -> Next {
-        self.listener.heard();
         let log = self.lease.log();
         loop {
             let found = match self.stand {

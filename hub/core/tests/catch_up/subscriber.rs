@@ -6,7 +6,7 @@ use crate::view::View;
 use fanline_core::broker::{ChannelState, PresenceChange};
 use fanline_core::catchup::{Gap, Start};
 use fanline_core::event::Event;
-use fanline_core::feed::{Express, Opened, Outlet, open};
+use fanline_core::feed::{Express, Opened, Outlet, Slot, open};
 use fanline_core::namespace::LagPolicy;
 use fanline_core::{ChannelName, Feed, Hub, Position, Refusal};
 use std::collections::HashMap;
@@ -187,11 +187,11 @@ impl Shared {
 }
 
 impl Express for Shared {
-    fn serve(&self) -> bool {
+    fn serve(&self, slot: Slot) -> bool {
         let mut reader = self.lock();
         let (feed, mut recorder) = reader.parts();
         // A socket that is full is the task's to wait for.
-        feed.deliver_now(&mut recorder) && recorder.room > 0
+        feed.deliver_now(slot, &mut recorder) && recorder.room > 0
     }
 }
 
