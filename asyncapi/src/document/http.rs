@@ -4,7 +4,7 @@ use super::object::{Object, list_of, map_of, reference, text, truth, whole};
 use super::operations;
 use super::parts::{Action, Message, Operation, Parts};
 use super::vocabulary::{
-    CHANNEL, EVENT, PROBLEM_MESSAGE, SOME_CONNECTION, SOME_POSITION, SOME_TIME, start,
+    CHANNEL, EVENT, POSITION, PROBLEM_MESSAGE, SOME_CONNECTION, SOME_POSITION, SOME_TIME, start,
 };
 use serde_json::{Value, json};
 
@@ -82,7 +82,11 @@ fn status(message: Message, status: u16) -> Message {
 }
 
 fn poll() -> Route {
-    let began = start(Object::new("PollChannel"));
+    let began = start(Object::new("PollChannel")).optional(
+        "position",
+        reference(POSITION),
+        "Where the stream of the channel starts.",
+    );
     let query = Object::new("PollQuery")
         .field("channel", list_of(reference(CHANNEL)), "The channels; the parameter is repeated.")
         .optional(

@@ -1,6 +1,4 @@
 //! The OpenAPI document of what this crate serves, at `/openapi.json`.
-//!
-//! The end-to-end tests hold every answer that they see against it.
 
 mod schema;
 
