@@ -15,7 +15,7 @@ const DEMO: &str = "builtin:demo";
 
 section! {
     /// The event catalog: which events there are, on which channels, and what their data looks like. Events that break
-    /// it are refused, see 'schema' in [namespaces].
+    /// it are refused, see 'schema' of the namespaces.
     CatalogConfig {
         /// Its folder, with catalog.toml in it; "builtin:demo" is the one of `fanline dev`. Not set: no event is checked.
         path: Option<String> = None, like r#""catalog""#;

@@ -1,3 +1,5 @@
+//! What callers and workers of commands can rely on.
+
 use super::*;
 use crate::Limits;
 use crate::command::{Claims, Order, Registration, TraceParent, Worker};

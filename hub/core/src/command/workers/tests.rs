@@ -1,3 +1,5 @@
+//! What callers and workers of commands can rely on.
+
 use super::*;
 use crate::clock::Timestamp;
 use crate::command::conformance::{self, Backend, Subject};
