@@ -3,7 +3,7 @@
 use super::source::Place;
 use serde_json::Value;
 
-/// A JSON Schema (draft-07) with a name. References in it are those of [`reference`].
+/// A JSON Schema (draft-07) with a name. References in it are those of [`reference()`].
 #[derive(Clone, Debug)]
 pub struct Schema {
     /// Its name, such as `order.shipped` or `chat.v1.Author`.

@@ -3,7 +3,7 @@
 //!
 //! So a command finds its way, waits, is given up and is lost by the same rules wherever its backend is connected. What is
 //! left to do here is speaking: telling the other node what its stand-in is told, and passing on what comes back. A message
-//! that gets lost costs its command the time until its deadline. Read [`Message`] for what is said, and `asked.rs` for the
+//! that gets lost costs its command the time until its deadline. Read `Message` for what is said, and `asked.rs` for the
 //! other side.
 
 mod asked;
