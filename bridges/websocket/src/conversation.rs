@@ -23,7 +23,7 @@ impl Connection {
         let mut channels = identity.join.clone();
         channels.truncate(limits.channels_per_connection);
         let client = Client::new(self.edge.hub.clone(), self.id, identity);
-        let session = Session::new(self.edge.hub.clone(), client.clone(), budget);
+        let mut session = Session::new(self.edge.hub.clone(), client.clone(), budget);
         session.feed.serve_by(self.express.clone());
         self.session = Some(session);
         if channels.is_empty() {

@@ -48,6 +48,7 @@ pub struct Feed {
     hub: Hub,
     connection: Option<ConnectionId>,
     inbox: Arc<Inbox>,
+    express: Option<Weak<dyn Express>>,
     subscriptions: Slab<Subscription>,
     /// Slots with news, in the order in which they are served.
     ready: VecDeque<Slot>,
@@ -86,6 +87,7 @@ impl Feed {
             hub,
             connection,
             inbox: Arc::default(),
+            express: None,
             subscriptions: Slab::new(),
             ready: VecDeque::new(),
             behind: VecDeque::new(),
@@ -93,9 +95,10 @@ impl Feed {
         }
     }
 
-    /// Lets the fan-out try `express` before it wakes the task that [polls](Self::poll_deliver) this feed.
-    pub fn serve_by(&self, express: Weak<dyn Express>) {
-        self.inbox.serve_by(express);
+    /// Lets the fan-out try `express` before it wakes the task that [polls](Self::poll_deliver) this feed: for the
+    /// channels that come in from now on.
+    pub fn serve_by(&mut self, express: Weak<dyn Express>) {
+        self.express = Some(express);
     }
 
     /// Subscribes to a channel, which must not be [in it](Self::contains) yet.
@@ -116,7 +119,7 @@ impl Feed {
         let entry = self.subscriptions.vacant_entry();
         let slot =
             u32::try_from(entry.key()).expect("channels per connection are limited to far less");
-        entry.insert(Subscription::begin(opened, &self.inbox, Slot(slot)));
+        entry.insert(Subscription::begin(opened, &self.inbox, self.express.clone(), Slot(slot)));
         joined
     }
 

@@ -1,7 +1,6 @@
 //! How a channel log tells a connection that there is news: the connection's ready list.
 
 use crate::sync::lock;
-use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
@@ -25,7 +24,7 @@ pub(crate) struct ExpressBudget(pub(crate) usize);
 #[derive(Debug, Default)]
 pub(crate) struct Inbox(Mutex<State>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     /// The first, which is mostly the only one, needs no memory elsewhere.
     first: Option<Slot>,
@@ -33,13 +32,14 @@ struct State {
     /// A bit for each slot in `more`.
     listed: Vec<u64>,
     waker: Option<Waker>,
-    express: Option<Weak<dyn Express>>,
 }
 
 /// One subscription as its log sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Listener {
     inbox: Arc<Inbox>,
+    /// Here and not in the inbox: who is served at once needs no inbox.
+    express: Option<Weak<dyn Express>>,
     slot: Slot,
 }
 
@@ -73,26 +73,8 @@ impl Inbox {
         }
     }
 
-    /// From now on the fan-out may try this before it wakes the connection.
-    pub(crate) fn serve_by(&self, express: Weak<dyn Express>) {
-        lock(&self.0).express = Some(express);
-    }
-
-    fn push(&self, slot: Slot, budget: &mut ExpressBudget) {
-        let mut state = lock(&self.0);
-        if budget.0 > 0
-            && state.first.is_none()
-            && let Some(express) = state.express.as_ref().and_then(Weak::upgrade)
-        {
-            budget.0 -= 1;
-            // What the connection does is not our business, and may concern this list.
-            drop(state);
-            if express.serve(slot) {
-                return;
-            }
-            state = lock(&self.0);
-        }
-        state.push(slot);
+    fn push(&self, slot: Slot) {
+        lock(&self.0).push(slot);
     }
 }
 
@@ -130,15 +112,6 @@ impl State {
     }
 }
 
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State")
-            .field("first", &self.first)
-            .field("more", &self.more)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Slot {
     fn bit(self) -> (usize, u64) {
         (self.0 as usize / 64, 1 << (self.0 % 64))
@@ -146,8 +119,8 @@ impl Slot {
 }
 
 impl Listener {
-    pub(crate) fn new(inbox: Arc<Inbox>, slot: Slot) -> Self {
-        Listener { inbox, slot }
+    pub(crate) fn new(inbox: Arc<Inbox>, express: Option<Weak<dyn Express>>, slot: Slot) -> Self {
+        Listener { inbox, express, slot }
     }
 
     pub(crate) fn slot(&self) -> Slot {
@@ -156,12 +129,21 @@ impl Listener {
 
     /// Puts the subscription on its connection's ready list, unless it is there, and wakes the connection.
     pub(crate) fn announce(&self) {
-        self.announce_express(&mut ExpressBudget(0));
+        self.inbox.push(self.slot);
     }
 
-    /// The same, but serves the connection at once where it lets itself be served.
-    pub(crate) fn announce_express(&self, budget: &mut ExpressBudget) {
-        self.inbox.push(self.slot, budget);
+    /// Serves the connection at once where the budget allows it and the connection lets itself be served; else
+    /// [announces](Self::announce). A slot that is on the ready list already is found read when its turn comes.
+    pub(crate) fn serve_or_announce(&self, budget: &mut ExpressBudget) {
+        if budget.0 > 0
+            && let Some(express) = self.express.as_ref().and_then(Weak::upgrade)
+        {
+            budget.0 -= 1;
+            if express.serve(self.slot) {
+                return;
+            }
+        }
+        self.announce();
     }
 }
 
@@ -196,7 +178,9 @@ mod tests {
     fn a_connection_is_woken_once_until_it_has_looked_and_each_slot_is_listed_once() {
         let (inbox, waker, counter) = inbox();
         let announce = |slots: &[u32]| {
-            slots.iter().for_each(|&slot| Listener::new(Arc::clone(&inbox), Slot(slot)).announce());
+            slots
+                .iter()
+                .for_each(|&slot| Listener::new(Arc::clone(&inbox), None, Slot(slot)).announce());
         };
         assert_eq!(collect(&inbox, &waker), [0; 0]);
         announce(&[0, 1, 0, 70, 1, 70]);
@@ -224,15 +208,15 @@ mod tests {
     #[test]
     fn who_serves_itself_is_not_woken_as_long_as_the_budget_lasts() {
         for (serves, budget, asked, woken) in
-            [(true, 2, 2, 0), (false, 2, 1, 1), (true, 1, 1, 1), (true, 0, 0, 1)]
+            [(true, 2, 2, 0), (false, 2, 2, 1), (true, 1, 1, 1), (true, 0, 0, 1)]
         {
             let (inbox, waker, counter) = inbox();
             collect(&inbox, &waker);
             let server = Arc::new(Server(AtomicUsize::new(0), serves));
-            inbox.serve_by(Arc::downgrade(&server) as Weak<dyn Express>);
+            let express = Arc::downgrade(&server) as Weak<dyn Express>;
             let mut budget = ExpressBudget(budget);
-            let listener = Listener::new(inbox, Slot(0));
-            (0..2).for_each(|_| listener.announce_express(&mut budget));
+            let listener = Listener::new(inbox, Some(express), Slot(0));
+            (0..2).for_each(|_| listener.serve_or_announce(&mut budget));
             let counts = (server.0.load(Ordering::Relaxed), counter.0.load(Ordering::Relaxed));
             assert_eq!(counts, (asked, woken));
         }

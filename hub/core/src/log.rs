@@ -233,7 +233,7 @@ impl ChannelLog {
 
     /// The same, but serves them at once as far as the budget goes.
     pub(crate) fn serve(&self, budget: &mut ExpressBudget) {
-        lock(&self.listeners).iter().for_each(|(_, listener)| listener.announce_express(budget));
+        lock(&self.listeners).iter().for_each(|(_, listener)| listener.serve_or_announce(budget));
     }
 }
 

@@ -10,11 +10,11 @@ use crate::channel::ChannelName;
 use crate::event::Event;
 use crate::hub::Hub;
 use crate::ids::ConnectionId;
-use crate::inbox::{Inbox, Listener, Slot};
+use crate::inbox::{Express, Inbox, Listener, Slot};
 use crate::log::Read;
 use crate::log_table::Lease;
 use crate::ring::{Entry, Place};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A subscription. Its log announces news to it until it is dropped.
 #[derive(Debug)]
@@ -55,9 +55,14 @@ pub(super) enum Next {
 
 impl Subscription {
     /// Begins where the channel was opened, under a slot of the feed whose inbox this is.
-    pub(super) fn begin(opened: Opened, inbox: &Arc<Inbox>, slot: Slot) -> Self {
+    pub(super) fn begin(
+        opened: Opened,
+        inbox: &Arc<Inbox>,
+        express: Option<Weak<dyn Express>>,
+        slot: Slot,
+    ) -> Self {
         let Opened { lease, resumption } = opened;
-        let listener = Listener::new(Arc::clone(inbox), slot);
+        let listener = Listener::new(Arc::clone(inbox), express, slot);
         let listener_key = lease.log().listen(listener.clone());
         // Whatever came before it listened is found by looking once.
         listener.announce();
