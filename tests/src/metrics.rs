@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::deadline::eventually;
 use crate::raw_http::get;
 
 /// One scrape.
@@ -13,6 +14,14 @@ impl Metrics {
         let answer = get(ops, "/metrics").await;
         assert_eq!(answer.status, 200, "/metrics answers {}", answer.head);
         Self(answer.body)
+    }
+
+    /// Waits until a [sum](Self::sum) is so much.
+    pub async fn until(ops: SocketAddr, name: &str, labels: &str, value: f64) {
+        eventually(&format!("{name} at {value}"), async || {
+            (Self::scrape(ops).await.sum(name, labels) == value).then_some(())
+        })
+        .await;
     }
 
     /// The sum of all series of one metric whose labels contain `labels`, such as `reason="RATE_LIMITED"`.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -27,6 +28,12 @@ impl HttpAnswer {
         })
     }
 
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
+    }
+
     /// Reads an answer from the bytes of a connection that has ended.
     pub fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
@@ -50,16 +57,46 @@ pub async fn get(address: SocketAddr, path: &str) -> HttpAnswer {
 
 /// The same with more headers.
 pub async fn get_with(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> HttpAnswer {
-    let headers: String =
-        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let request =
-        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n");
-    within(DEADLINE, &format!("the answer to GET {path}"), async {
+    send(address, "GET", path, headers, "").await
+}
+
+/// Any request, with a body if it is not empty.
+pub async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> HttpAnswer {
+    let request = request(address, method, path, headers, body);
+    within(DEADLINE, &format!("the answer to {method} {path}"), async {
         let mut stream = TcpStream::connect(address).await.expect("the hub listens");
-        stream.write_all(request.as_bytes()).await.expect("the hub reads the request");
+        // A hub that refuses a body need not read it.
+        let _written = stream.write_all(request.as_bytes()).await;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.expect("the answer ends with the connection");
         HttpAnswer::parse(&bytes)
     })
     .await
+}
+
+/// The text of a request after which the connection ends.
+pub(crate) fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> String {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() {
+        head.push_str(&format!(
+            "content-type: application/json\r\ncontent-length: {}\r\n",
+            body.len()
+        ));
+    }
+    format!("{head}\r\n{body}")
 }

@@ -1,6 +1,6 @@
 //! A token that is not good opens nothing, wherever it stands.
 
-use fanline_tests::{Hub, Publication, Signer, Token};
+use fanline_tests::{Hub, Publication, Signer, Token, send};
 use serde_json::json;
 
 #[tokio::test]
@@ -34,6 +34,36 @@ async fn a_bad_token_in_the_first_frame_closes_with_4401_and_nothing_is_handled(
         assert_eq!(intruder.close_code().await, 4401, "{flaw}");
         let told: Vec<_> = intruder.unread().collect();
         assert!(told.iter().all(|frame| frame["op"] == "error"), "{flaw}: {told:?}");
+    }
+    hub.publish(Publication::to("chat:lobby", "marker")).await;
+    assert_eq!(witness.event().await["data"], "marker");
+}
+
+#[tokio::test]
+async fn a_bad_token_gets_no_byte_of_an_event_over_http() {
+    let hub = Hub::start().await;
+    hub.publish(Publication::to("chat:lobby", "secret")).await;
+    let mut witness = hub.room(&token()).await;
+    witness.join("chat:lobby").await;
+    let event = json!({"channel": "chat:lobby", "type": "note", "data": "forged"}).to_string();
+    let call = json!({"method": "chat.rename", "data": 1}).to_string();
+    for (flaw, token) in bad_tokens() {
+        let bearer = format!("Bearer {token}");
+        for (method, path, body) in [
+            ("GET", "/v1/sse?channel=chat:lobby&since=earliest", ""),
+            ("GET", "/v1/poll?channel=chat:lobby&since=earliest", ""),
+            ("GET", "/v1/history?channel=chat:lobby", ""),
+            ("GET", "/v1/presence?channel=chat:lobby", ""),
+            ("POST", "/v1/publish", &*event),
+            ("POST", "/v1/call", &*call),
+        ] {
+            let headers = [("authorization", &*bearer)];
+            let answer = send(hub.addresses.public, method, path, &headers, body).await;
+            assert_eq!(answer.status, 401, "{flaw}, {path}: {answer:?}");
+            let challenge = answer.header("www-authenticate");
+            assert!(challenge.is_some_and(|text| text.contains("invalid_token")), "{answer:?}");
+            assert!(!answer.body.contains("secret"), "{flaw}, {path}: {answer:?}");
+        }
     }
     hub.publish(Publication::to("chat:lobby", "marker")).await;
     assert_eq!(witness.event().await["data"], "marker");

@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use crate::limits::PATIENCE;
 use fanline_core::Feed;
-use fanline_edge::{Edge, Identity};
+use fanline_edge::{Client, Edge};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -35,14 +35,13 @@ pub(crate) enum End {
 
 impl Wait {
     /// A wait that begins now.
-    pub(crate) fn new(edge: &Edge, identity: &Identity, wait: Duration) -> Self {
+    pub(crate) fn new(edge: &Edge, client: &Client, wait: Duration) -> Self {
         let now = Instant::now();
-        let life = identity.expires_at.millis().saturating_sub(edge.hub.clock().wall().millis());
         let over = now + wait;
         Wait {
             over,
             patience: now + wait.max(PATIENCE),
-            expiry: now.checked_add(Duration::from_millis(life)),
+            expiry: now.checked_add(client.expires_in()),
             timer: Box::pin(sleep_until(over)),
             drain: Box::pin(edge.drain.begins().cancelled_owned()),
         }

@@ -1,0 +1,157 @@
+//! Long-polling: a cursor says what was seen, and no answer that gets lost loses an event.
+
+use fanline_tests::{EventStream, HttpAnswer, Hub, Metrics, Publication, Token, get_with};
+use serde_json::{Value, json};
+
+/// The label of those that wait.
+const POLLS: &str = "transport=\"poll\"";
+
+fn bearer() -> String {
+    format!("Bearer {}", Token::user("ada").everything_in(&["news:*", "brief:*"]).sign())
+}
+
+async fn ask(hub: &Hub, query: &str) -> HttpAnswer {
+    let path = format!("/v1/poll?{query}");
+    get_with(hub.addresses.public, &path, &[("authorization", &bearer())]).await
+}
+
+/// A poll that is answered with a batch.
+async fn poll(hub: &Hub, query: &str) -> Value {
+    let answer = ask(hub, query).await;
+    assert_eq!(answer.status, 200, "{query}: {answer:?}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let batch = answer.json();
+    assert_eq!(answer.header("fanline-cursor"), batch["cursor"].as_str(), "{answer:?}");
+    batch
+}
+
+fn cursor(batch: &Value) -> String {
+    batch["cursor"].as_str().unwrap_or_else(|| panic!("no cursor in {batch}")).to_owned()
+}
+
+fn data(batch: &Value) -> Vec<Value> {
+    let events = batch["events"].as_array().unwrap_or_else(|| panic!("no events in {batch}"));
+    events.iter().map(|event| event["data"].clone()).collect()
+}
+
+#[tokio::test]
+async fn what_comes_between_two_polls_is_in_the_next_and_the_same_cursor_gives_it_again() {
+    let hub = Hub::start().await;
+    let first = poll(&hub, "channel=news:a").await;
+    assert_eq!((data(&first), &first["more"]), (vec![], &json!(false)));
+    hub.rpc().await.publish_numbers("news:a", 1..=3).await;
+    let query = format!("channel=news:a&cursor={}", cursor(&first));
+    // The first answer was lost; the client asks again with what it has.
+    let lost = poll(&hub, &query).await;
+    let again = poll(&hub, &query).await;
+    assert_eq!((data(&lost), data(&again)), (vec![1.into(), 2.into(), 3.into()], data(&lost)));
+    let query = format!("channel=news:a&wait=0&cursor={}", cursor(&again));
+    assert_eq!(data(&poll(&hub, &query).await), [0; 0]);
+}
+
+#[tokio::test]
+async fn a_poll_that_waits_is_answered_by_the_next_event() {
+    let hub = Hub::start().await;
+    let first = poll(&hub, "channel=news:a").await;
+    let query = format!("channel=news:a&wait=50&cursor={}", cursor(&first));
+    let (batch, ()) = tokio::join!(poll(&hub, &query), async {
+        Metrics::until(hub.addresses.ops, "fanline_connections", POLLS, 1.0).await;
+        hub.publish(Publication::to("news:a", "hello")).await;
+    });
+    assert_eq!(data(&batch), ["hello"]);
+}
+
+#[tokio::test]
+async fn a_batch_is_as_long_as_asked_and_says_that_there_is_more() {
+    let hub = Hub::start().await;
+    hub.rpc().await.publish_numbers("news:a", 1..=5).await;
+    let first = poll(&hub, "channel=news:a&since=earliest&max=2").await;
+    assert_eq!((data(&first), &first["more"]), (vec![1.into(), 2.into()], &json!(true)));
+    let rest = poll(&hub, &format!("channel=news:a&cursor={}", cursor(&first))).await;
+    assert_eq!((data(&rest), &rest["more"]), (vec![3.into(), 4.into(), 5.into()], &json!(false)));
+}
+
+#[tokio::test]
+async fn nothing_new_is_304_for_who_has_the_tag() {
+    let hub = Hub::start().await;
+    let first = ask(&hub, "channel=news:a").await;
+    let tag = first.header("etag").expect("a tag").to_owned();
+    assert_eq!(tag, format!("W/\"{}\"", cursor(&first.json())));
+    let path = format!("/v1/poll?channel=news:a&wait=0&cursor={}", cursor(&first.json()));
+    let headers = [("authorization", &*bearer()), ("if-none-match", &*tag)];
+    assert_eq!(get_with(hub.addresses.public, &path, &headers).await.status, 304);
+    hub.publish(Publication::to("news:a", 1)).await;
+    assert_eq!(get_with(hub.addresses.public, &path, &headers).await.status, 200);
+}
+
+#[tokio::test]
+async fn lost_history_is_410_with_two_ways_to_go_on() {
+    // Else the node itself would still have it.
+    let hub = Hub::builder().set("limits.ring_events", 4).start().await;
+    let rpc = hub.rpc().await;
+    let first = cursor(&poll(&hub, "channel=brief:a").await);
+    rpc.publish_numbers("brief:a", 1..=20).await;
+    let gone = ask(&hub, &format!("channel=brief:a&cursor={first}")).await;
+    assert_eq!(gone.status, 410, "{gone:?}");
+    let problem = gone.json();
+    assert_eq!((&problem["reset"], &problem["reason"]), (&json!(true), &json!("POSITION_LOST")));
+    assert_eq!(problem["channels"]["brief:a"]["reason"], "trimmed", "{problem}");
+    let oldest = problem["oldest"].as_str().expect("a cursor");
+    let held = poll(&hub, &format!("channel=brief:a&cursor={oldest}")).await;
+    assert_eq!(json!(data(&held)), json!((11..=20).collect::<Vec<u64>>()));
+    let live = format!("channel=brief:a&wait=0&cursor={}", cursor(&problem));
+    assert_eq!(data(&poll(&hub, &live).await), [0; 0]);
+}
+
+#[tokio::test]
+async fn a_cursor_that_never_was_is_refused_and_shows_nothing() {
+    // Else the node itself could still have it.
+    let hub = Hub::builder().set("limits.ring_events", 4).start().await;
+    let position = hub.publish(Publication::to("news:a", "secret")).await;
+    for (cursor, status) in [
+        ("garbage".to_owned(), 400),
+        ("%00".to_owned(), 400),
+        ("x".repeat(8 * 1024), 400),
+        (position.plus(1_000).to_string(), 410),
+        (format!("{}-1", "Z".repeat(position.epoch.len())), 410),
+    ] {
+        let answer = ask(&hub, &format!("channel=news:a&wait=0&cursor={cursor}")).await;
+        assert_eq!(answer.status, status, "{cursor}: {answer:?}");
+        assert!(!answer.body.contains("secret"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_may_change_between_polls_and_a_stream_and_misses_nothing() {
+    let hub = Hub::start().await;
+    let rpc = hub.rpc().await;
+    let channels = "channel=news:a&channel=news:b";
+    let polled = poll(&hub, channels).await;
+    rpc.publish(Publication::to("news:a", 1)).await;
+    let stream = format!("/v1/sse?{channels}&since={}", cursor(&polled));
+    let headers = [("authorization", &*bearer())];
+    let mut stream = EventStream::open(hub.addresses.public, &stream, &headers).await;
+    stream.named("fanline.open").await;
+    assert_eq!(stream.named("").await.json()["data"], 1);
+    let seen = stream.named("fanline.cursor").await.id.expect("a cursor");
+    drop(stream);
+    rpc.publish(Publication::to("news:b", 2)).await;
+    let batch = poll(&hub, &format!("{channels}&cursor={seen}")).await;
+    assert_eq!(data(&batch), [2]);
+}
+
+#[tokio::test]
+async fn a_drain_answers_who_waits() {
+    let mut hub = Hub::builder().set("drain.window", "500ms").start().await;
+    let first = poll(&hub, "channel=news:a").await;
+    let (public, ops) = (hub.addresses.public, hub.addresses.ops);
+    let path = format!("/v1/poll?channel=news:a&wait=50&cursor={}", cursor(&first));
+    let bearer = bearer();
+    let waiting = async { get_with(public, &path, &[("authorization", &bearer)]).await };
+    let (answer, ()) = tokio::join!(waiting, async {
+        Metrics::until(ops, "fanline_connections", POLLS, 1.0).await;
+        hub.process.terminate();
+    });
+    assert_eq!((answer.status, cursor(&answer.json())), (200, cursor(&first)));
+    assert_eq!(hub.process.exit().await.code(), Some(0), "{}", hub.process.output());
+}
