@@ -272,6 +272,5 @@ async function uplink() {
   await ask('fanline.uplink.publish', '/v1/publish', { channel }, 'forged');
   await ask('fanline.uplink.presence', `/v1/presence?channel=${name}`);
   await ask('fanline.uplink.history', `/v1/history?channel=${name}&since=earliest`);
-  await ask('fanline.uplink.tickets', '/v1/tickets', {});
   await ask('fanline.uplink.call', '/v1/call', { method: 'nobody.answers', data: {} });
 }

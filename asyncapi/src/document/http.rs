@@ -25,7 +25,7 @@ struct Route {
 
 /// Adds the routes.
 pub(super) fn add(parts: &mut Parts) {
-    for route in [poll(), publish(), call(), presence(), history(), tickets()] {
+    for route in [poll(), publish(), call(), presence(), history()] {
         let Route {
             channel,
             operation,
@@ -256,38 +256,6 @@ fn history() -> Route {
         reply: vec![status(
             Message::new("fanline.uplink.page", "Page", "A page of history.", answer)
                 .example(json!({ "events": [], "position": SOME_POSITION })),
-            200,
-        )],
-    }
-}
-
-fn tickets() -> Route {
-    let answer = Object::new("Ticket")
-        .field("ticket", text(), "Stands once for the token, as `?ticket=`.")
-        .field("expires_in", whole(), "Seconds until it ends.")
-        .build();
-    Route {
-        channel: "fanline.uplink.tickets",
-        operation: "uplinkTicket",
-        method: "POST",
-        path: "/v1/tickets",
-        server: "uplink",
-        title: "Get a ticket",
-        summary: "For a stream whose client cannot set headers, such as `EventSource`. Needs the bearer token.",
-        query: None,
-        request: bodiless(
-            "fanline.uplink.ticketRequest",
-            "Ticket",
-            "The token stands in the header.",
-        ),
-        reply: vec![status(
-            Message::new(
-                "fanline.uplink.ticket",
-                "Ticket",
-                "Good once, for half a minute.",
-                answer,
-            )
-            .example(json!({ "ticket": "t_2bF9q", "expires_in": 30 })),
             200,
         )],
     }

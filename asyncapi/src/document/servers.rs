@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 pub(super) fn servers(facts: &HubFacts) -> Value {
     let HubFacts { public, grpc, .. } = facts;
     json!({
-        "websocket": server(public, ["ws", "wss"], "WebSocket rooms", &["bearer", "websocketBearer", "cookie", "ticket"]),
-        "sse": server(public, ["http", "https"], "Server-sent events", &["bearer", "cookie", "ticket"]),
-        "longPoll": server(public, ["http", "https"], "Long-polling", &["bearer", "cookie", "ticket"]),
-        "uplink": server(public, ["http", "https"], "HTTP uplink", &["bearer", "cookie", "ticket"]),
-        "grpc": server(grpc, ["grpc", "grpcs"], "gRPC for backends", &["apiKey", "serviceToken", "clientCertificate"]),
+        "websocket": server(public, ["ws", "wss"], "WebSocket rooms", &["bearer", "websocketBearer", "cookie"]),
+        "sse": server(public, ["http", "https"], "Server-sent events", &["bearer", "cookie"]),
+        "longPoll": server(public, ["http", "https"], "Long-polling", &["bearer", "cookie"]),
+        "uplink": server(public, ["http", "https"], "HTTP uplink", &["bearer", "cookie"]),
+        "grpc": server(grpc, ["grpc", "grpcs"], "gRPC for backends", &["apiKey", "clientCertificate"]),
     })
 }
 
@@ -45,17 +45,9 @@ pub(super) fn security_schemes() -> Value {
             "type": "httpApiKey", "in": "cookie", "name": "fanline_token",
             "description": "The token in a cookie; only from an allowed origin.",
         },
-        "ticket": {
-            "type": "httpApiKey", "in": "query", "name": "ticket",
-            "description": "From `POST /v1/tickets`: good once, for 30 seconds.",
-        },
         "apiKey": {
             "type": "http", "scheme": "bearer",
             "description": "A backend's API key in the metadata `authorization`, with scopes and channel patterns.",
-        },
-        "serviceToken": {
-            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-            "description": "A backend's token, signed by a key for services, with the claims `scopes` and `channels`.",
         },
         "clientCertificate": {
             "type": "X509",

@@ -3,7 +3,7 @@
 //! There is no binding for SSE in AsyncAPI: the HTTP part uses `http`, and the rest the extension `x-sse`, whose fields
 //! are those of a block.
 
-use super::object::{Object, list_of, map_of, reference, text, truth};
+use super::object::{Object, list_of, map_of, reference, text, truth, whole};
 use super::parts::{Action, Message, Operation, Parts};
 use super::vocabulary::{
     CHANNEL, EVENT, LOSS, MEMBER, POSITION, PROBLEM_MESSAGE, REASON, SOME_CONNECTION,
@@ -80,12 +80,18 @@ fn blocks(parts: &mut Parts) {
         "The first block of a stream.",
         Object::new("SseOpen")
             .field("connection", text(), "The id of the connection.")
+            .field("expires_in", whole(), "Seconds until the token ends, and the stream with it.")
+            .field(
+                "heartbeat_interval",
+                json!({ "type": "number" }),
+                "Seconds of silence, at most about, until a heartbeat: a client that hears nothing for twice as long comes back.",
+            )
             .field("channels", map_of(begins.build()), "Where the stream of each channel starts.")
-            .field("cursor", text(), "Resumes this stream, also when it saw no event.")
+            .optional("cursor", text(), "Resumes this stream, also when it saw no event.")
             .build(),
         json!({ "event": "fanline.open", "id": "$.cursor" }),
         json!({
-            "connection": SOME_CONNECTION,
+            "connection": SOME_CONNECTION, "expires_in": 3600, "heartbeat_interval": 20,
             "channels": { "chat:lobby": { "position": SOME_POSITION, "recovered": true } },
             "cursor": SOME_POSITION,
         }),
@@ -140,9 +146,7 @@ fn blocks(parts: &mut Parts) {
         "fanline.sse.expiring",
         "fanline.expiring",
         "The token ends soon, and the stream with it.",
-        Object::new("SseExpiring")
-            .field("expires_in", super::object::whole(), "Seconds until then.")
-            .build(),
+        Object::new("SseExpiring").field("expires_in", whole(), "Seconds until then.").build(),
         json!({ "event": "fanline.expiring" }),
         json!({ "expires_in": 30 }),
     );

@@ -90,7 +90,7 @@ async fn try_poll(edge: &Edge, slots: &Slots, call: Call) -> Result<Response, Re
         feed.insert(opened);
     }
     let mut batch = Batch::new(request.events_max, limits.poll_batch_bytes);
-    let mut wait = Wait::new(edge, &client, request.jittered_wait(edge.hub.random()));
+    let mut wait = Wait::new(edge, client, request.jittered_wait(edge.hub.random()));
     match poll_fn(|cx| wait.poll(cx, &mut feed, &mut batch)).await {
         End::Answer => {}
         End::Expired => return Err(Refusal::new(Reason::TokenExpired, "the token has expired")),

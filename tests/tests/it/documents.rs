@@ -96,7 +96,7 @@ async fn every_example_arrives_everywhere_and_every_frame_is_as_the_document_say
 }
 
 /// The ways that events are read back on.
-const TRANSPORTS: [&str; 2] = ["websocket", "grpc"];
+const TRANSPORTS: [&str; 4] = ["websocket", "sse", "long-poll", "grpc"];
 
 /// Control frames that the script gets the hub to send.
 const FRAMES: [&str; 13] = [
