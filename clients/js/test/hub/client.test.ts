@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Client, type FanlineEvent, type Gap, type State, type TransportName } from "../../src/index.js";
 import { Hub, Network, Seen, over, token } from "./hub.js";
 
-const TRANSPORTS: readonly TransportName[] = ["websocket", "longpoll"];
+const TRANSPORTS: readonly TransportName[] = ["websocket", "sse", "longpoll"];
 
 let hub: Hub;
 let network: Network;
