@@ -1,6 +1,7 @@
-//! The console page of `fanline dev`: token, room, publish, watch.
+//! The console page of `fanline dev`: token, room, publish, watch, over each transport.
 //!
-//! Plain files in `server/console/`, part of the binary. Served in `dev` only, because it hands out a token.
+//! Plain files in `server/console/`, part of the binary, with a bundle of `clients/js` among them that `cargo xtask gen`
+//! makes, so that the binary builds without Node. Served in `dev` only, because it hands out a token.
 
 use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +33,10 @@ pub(crate) fn router(token: String) -> Router {
         .route(
             "/console.js",
             get(file("text/javascript; charset=utf-8", include_str!("../console/console.js"))),
+        )
+        .route(
+            "/fanline.js",
+            get(file("text/javascript; charset=utf-8", include_str!("../console/fanline.js"))),
         )
         .route(
             "/console.css",
@@ -95,7 +100,14 @@ mod tests {
 
     #[tokio::test]
     async fn every_file_comes_with_the_policy() {
-        for path in ["/", "/console.js", "/console.css", "/console.svg", "/console/token.json"] {
+        for path in [
+            "/",
+            "/console.js",
+            "/fanline.js",
+            "/console.css",
+            "/console.svg",
+            "/console/token.json",
+        ] {
             let answer = ask(path, "127.0.0.1:1", "localhost:8080").await;
             assert_eq!(answer.status(), StatusCode::OK, "{path}");
             assert!(

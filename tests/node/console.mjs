@@ -1,25 +1,15 @@
-// Uses the console page of `fanline dev` as a person would, in Chromium.
+// Uses the console page of `fanline dev` as a person would, in Chromium: one transport after the other, then all at once.
 
 import { chromium } from 'playwright-core';
+import { browserOptions } from './browser.mjs';
 import { options } from './options.mjs';
 
-const { url, token } = options('url', 'token');
+const { url, token, picture } = options('url', 'token', 'picture');
 
-const browser = await chromium.launch({
-  executablePath: process.env.FANLINE_CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--no-first-run',
-  ],
-});
+const browser = await chromium.launch(browserOptions);
 try {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(20_000);
+  const page = await browser.newPage({ viewport: { width: 1120, height: 900 } });
+  page.setDefaultTimeout(30_000);
   const errors = [];
   const foreign = [];
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
@@ -32,20 +22,44 @@ try {
   await page.fill('#token', token);
   const channel = await page.inputValue('#channel');
   await page.click('#join');
-  await page.fill('#type', 'console.test');
-  await page.fill('#data', '{"text":"from the page"}');
-  // Playwright clicks once the button is enabled, which is when the room is joined.
-  await page.click('#publish');
-  await page.waitForFunction(() => {
-    const log = document.querySelector('#log').textContent;
-    return log.includes('from the page') && log.includes('console.test');
-  });
 
+  // One client, which moves.
+  for (const transport of ['websocket', 'sse', 'longpoll']) {
+    await page.check(`[value=${transport}]`);
+    await publish(`over ${transport}`);
+    await shown(1, `"over ${transport}"`);
+  }
+  await page.check('[value=websocket]');
   await page.click('#drop');
-  await page.waitForFunction(() => document.querySelector('#log').textContent.includes('nothing missed'));
-  const log = await page.textContent('#log');
+  await publish('after a break');
+  await shown(1, 'after a break');
+  const log = await page.textContent('#panes');
+
+  // Three clients in the same room.
+  await page.check('[value=all]');
+  for (const text of ['hello', 'the same, over each transport']) {
+    await publish(text);
+    await shown(3, text);
+  }
+  const titles = await page.locator('.pane h3').allTextContents();
   const status = await page.textContent('#status');
-  console.log(JSON.stringify({ channel, log, status, errors, foreign }));
+  await page.screenshot({ path: picture });
+  console.log(JSON.stringify({ channel, log, titles, status, errors, foreign }));
+
+  async function publish(text) {
+    await page.fill('#data', JSON.stringify({ text }));
+    // Playwright clicks once the button is enabled, which is when the room is joined.
+    await page.click('#publish');
+  }
+
+  /** Waits until so many panes show an event with this text. */
+  async function shown(panes, text) {
+    const wanted = ([count, part]) =>
+      [...document.querySelectorAll('.pane')].filter((pane) =>
+        [...pane.querySelectorAll('.event')].some((entry) => entry.textContent.includes(part)),
+      ).length === count;
+    await page.waitForFunction(wanted, [panes, text]);
+  }
 } finally {
   await browser.close();
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask gen`: the committed files that the hub itself writes, and whether they are still
-//! true.
+//! `cargo xtask gen`: the committed files that the hub itself or a bundler writes, and whether they
+//! are still true.
 
 use std::{fs, path::PathBuf};
 
@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 
 use crate::{
     hub::{self, Profile},
-    process,
+    process, sdk, setup,
     workspace::Workspace,
 };
 
@@ -48,7 +48,12 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
 fn artefacts(workspace: &Workspace) -> anyhow::Result<Vec<Artefact>> {
     let hub = hub::build(workspace, Profile::Shipped)?;
     let defaults = process::read(workspace.command(hub).args(["config", "default"]))?;
-    Ok(vec![Artefact { path: workspace.path("docs/config.toml"), text: defaults }])
+    setup::node_packages(workspace, &workspace.sdk())?;
+    let bundle = sdk::bundle(workspace)?;
+    Ok(vec![
+        Artefact { path: workspace.path("docs/config.toml"), text: defaults },
+        Artefact { path: workspace.path("server/console/fanline.js"), text: bundle },
+    ])
 }
 
 impl Artefact {

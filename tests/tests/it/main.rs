@@ -33,6 +33,7 @@ mod proto_json;
 mod reload;
 mod resume;
 mod rooms;
+mod sdk;
 mod stalled;
 mod tls;
 mod token_life;
