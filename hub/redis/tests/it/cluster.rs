@@ -38,8 +38,10 @@ async fn a_dead_primary_is_replaced_and_what_it_lost_is_named() {
     let near = Arc::new(TestHub::start(setup.settings()).await);
     let far = Arc::new(TestHub::start(setup.settings()).await);
     let members = [near.observe(CHANNEL).await, far.observe(CHANNEL).await];
-    let publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(2));
+    let mut publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(2));
     let home = setup.home(META).await;
+    // So that its replica has the channel: one that never heard of it has no epoch to end.
+    publisher.publishes(100).await;
     setup.servers[home].kill();
     until("another server has the slot, and a new epoch began", async || {
         far.epochs_fenced() + near.epochs_fenced() > 0
