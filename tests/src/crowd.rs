@@ -1,5 +1,6 @@
 //! Members in the thousands: a client that reads nothing of an event but its position.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +29,8 @@ pub struct Tally {
     pub events: u64,
     /// How often it joined again and was told that nothing was missed.
     pub recovered: u64,
+    /// A digest of the ids of the events in the order in which they came: equal for those who saw the same.
+    pub order: u64,
 }
 
 impl CrowdMember {
@@ -166,6 +169,9 @@ impl Tally {
         }
         self.position = Some(position);
         self.events += 1;
+        let mut order = DefaultHasher::new();
+        (self.order, value_of("id", text)?).hash(&mut order);
+        self.order = order.finish();
         Ok(())
     }
 }
@@ -180,13 +186,17 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
     std::str::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
-/// The value of `"position":"…"`, found by search: a crowd cannot afford to parse each frame. The data of the events in
-/// the test has no such key.
 fn position_in(text: &str) -> Result<Position, String> {
-    let key = r#""position":""#;
-    let start = text.find(key).ok_or_else(|| format!("no position in {text}"))? + key.len();
+    value_of("position", text)?.parse()
+}
+
+/// The value of `"key":"…"`, found by search: a crowd cannot afford to parse each frame. The data of the events in the
+/// test has no such keys.
+fn value_of<'a>(key: &str, text: &'a str) -> Result<&'a str, String> {
+    let start = format!(r#""{key}":""#);
+    let start = text.find(&start).ok_or_else(|| format!("no {key} in {text}"))? + start.len();
     let length = text[start..].find('"').ok_or_else(|| format!("{text} breaks off"))?;
-    text[start..start + length].parse()
+    Ok(&text[start..start + length])
 }
 
 #[cfg(test)]
@@ -198,7 +208,9 @@ mod tests {
         let mut tally =
             Tally { position: Some("e-7".parse().expect("a position")), ..Tally::default() };
         let event = |position: &str| {
-            format!(r#"{{"op":"event","event":{{"channel":"a:b","position":"{position}"}}}}"#)
+            format!(
+                r#"{{"op":"event","event":{{"channel":"a:b","position":"{position}","id":"x"}}}}"#
+            )
         };
         tally.see(&event("e-8")).expect("the next one");
         for wrong in ["e-8", "e-7", "e-10", "other-9"] {
@@ -206,5 +218,21 @@ mod tests {
         }
         tally.see(r#"{"op":"gap","channel":"a:b","from":"e-8","to":"e-9"}"#).expect_err("a gap");
         assert_eq!(tally.events, 1);
+    }
+
+    #[test]
+    fn tallies_agree_when_the_same_came_in_the_same_order() {
+        let order = |ids: [&str; 2]| {
+            let start = "e-0".parse().expect("a position");
+            let mut tally = Tally { position: Some(start), ..Tally::default() };
+            for (offset, id) in (1..).zip(ids) {
+                let event =
+                    format!(r#"{{"op":"event","event":{{"position":"e-{offset}","id":"{id}"}}}}"#);
+                tally.see(&event).expect("the next one");
+            }
+            tally.order
+        };
+        assert_eq!(order(["a", "b"]), order(["a", "b"]));
+        assert_ne!(order(["a", "b"]), order(["b", "a"]));
     }
 }

@@ -18,7 +18,8 @@ pub struct Flood {
     requests: mpsc::Sender<PublishRequest>,
     answers: Streaming<PublishResponse>,
     sent: u64,
-    answered: u64,
+    /// The offset in each answer.
+    offsets: Vec<u64>,
     top: Option<Position>,
 }
 
@@ -32,12 +33,12 @@ impl Flood {
             .await
             .unwrap_or_else(|status| panic!("no stream: {status:?}"))
             .into_inner();
-        Self { requests, answers, sent: 0, answered: 0, top: None }
+        Self { requests, answers, sent: 0, offsets: Vec::new(), top: None }
     }
 
     /// Sends one event, waiting for an answer first when too many are out.
     pub async fn publish(&mut self, publication: Publication) {
-        if self.sent - self.answered == IN_FLIGHT {
+        if self.sent - self.answered() == IN_FLIGHT {
             self.take_answer().await;
         }
         let sent = self.requests.send(publication.0).await;
@@ -52,10 +53,24 @@ impl Flood {
 
     /// Waits for the answers still out, and returns the highest position among all.
     pub async fn finish(mut self) -> Position {
-        while self.answered < self.sent {
+        self.take_answers().await;
+        self.top.expect("a flood of at least one event")
+    }
+
+    /// Waits for the answers still out, and returns the offset of each event, in the order of the answers.
+    pub async fn offsets(mut self) -> Vec<u64> {
+        self.take_answers().await;
+        self.offsets
+    }
+
+    fn answered(&self) -> u64 {
+        self.offsets.len() as u64
+    }
+
+    async fn take_answers(&mut self) {
+        while self.answered() < self.sent {
             self.take_answer().await;
         }
-        self.top.expect("a flood of at least one event")
     }
 
     async fn take_answer(&mut self) {
@@ -65,9 +80,9 @@ impl Flood {
             .expect("the hub answers before it ends the stream");
         assert_eq!(answer.error, None, "an event is not published");
         let position: Position = answer.position.expect("an answer has a position").into();
+        self.offsets.push(position.offset);
         if self.top.as_ref().is_none_or(|top| top.offset < position.offset) {
             self.top = Some(position);
         }
-        self.answered += 1;
     }
 }

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use fanline_tests::{
-    ApiKey, CrowdMember, Flood, Hub, Position, Progress, Publication, Rpc, Tally, Token, within,
+    ApiKey, CrowdMember, Flood, Hub, Position, Progress, Publication, Rpc, Tally, Token, seeds,
+    within,
 };
 use rand::rngs::StdRng;
 use rand::seq::index;
@@ -25,8 +26,7 @@ const HISTORY: u64 = 100_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_members_see_each_event_once_and_in_order_though_a_hundred_connections_break() {
-    let seed = seed();
-    println!("seed {seed}; FANLINE_TEST_SEED={seed} repeats it");
+    let seed = seeds(1)[0];
     let hub = Hub::builder()
         .for_a_crowd()
         .set("namespaces.crowd.history_size", HISTORY.cast_signed())
@@ -178,11 +178,4 @@ fn breaks(rng: &mut StdRng) -> Vec<Option<(Duration, Duration)>> {
         breaks[member] = Some((after, away));
     }
     breaks
-}
-
-/// Another one in each run, unless `FANLINE_TEST_SEED` says which.
-fn seed() -> u64 {
-    let given = std::env::var("FANLINE_TEST_SEED").ok();
-    let given = given.map(|text| text.parse().expect("FANLINE_TEST_SEED is a number"));
-    given.unwrap_or_else(jsonwebtoken::get_current_timestamp)
 }

@@ -26,6 +26,7 @@ mod languages;
 mod limits;
 mod listeners;
 mod mistakes;
+mod nodes;
 mod permissions;
 mod polls;
 mod presence;
