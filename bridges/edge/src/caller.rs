@@ -10,7 +10,7 @@ use crate::presence::Presences;
 use crate::rate::{Budget, RateLimit};
 use crate::token::{Identity, TokenDigest};
 use fanline_core::clock::Clock;
-use fanline_core::ids::ConnectionId;
+use fanline_core::connections::Transport;
 use fanline_core::{Hub, Reason, Refusal};
 use futures_util::{StreamExt, stream};
 use std::collections::HashMap;
@@ -77,8 +77,8 @@ impl Callers {
         }
         // Another request with the same token may have come first.
         let entry = state.entries.entry(token).or_insert_with(|| {
-            let connection = ConnectionId::new(hub.clock().wall(), hub.random());
-            let client = Client::new(hub.clone(), connection, identity);
+            let connection = hub.connection_id();
+            let client = Client::new(hub.clone(), connection, Transport::LongPoll, identity);
             let presences = Arc::new(Presences::new(hub.clone(), client.clone()));
             let operations = self.0.operations.budget();
             let calls = Arc::new(Semaphore::new(hub.limits().commands_in_flight));

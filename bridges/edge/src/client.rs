@@ -4,6 +4,7 @@ use crate::token::Identity;
 use fanline_core::broker::{Member, Published};
 use fanline_core::catchup::Start;
 use fanline_core::command::{Call, CommandDraft, MethodName, TraceParent};
+use fanline_core::connections::{Attendance, Order, Transport};
 use fanline_core::event::{EventType, Payload};
 use fanline_core::feed::{self, Opened};
 use fanline_core::history::{History, HistoryRequest};
@@ -14,6 +15,7 @@ use fanline_core::publish::{Draft, Origin};
 use fanline_core::{ChannelName, Hub, Reason, Refusal, Since};
 use futures_util::future::try_join_all;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// A connection and who it belongs to. Cheap to clone; operations take it whole, so that they can outlive a borrow.
@@ -22,6 +24,7 @@ pub struct Client {
     hub: Hub,
     connection: ConnectionId,
     identity: Arc<Identity>,
+    attendance: Arc<Attendance>,
 }
 
 /// What a client publishes.
@@ -55,10 +58,33 @@ pub struct ClientCall {
 }
 
 impl Client {
-    /// A connection of the hub, with its verified identity.
+    /// A connection of the hub ([`Hub::connection_id`]), with its verified identity. Others see that it is there until
+    /// the last clone is gone, and may give it [orders](Self::poll_order).
     #[must_use]
-    pub fn new(hub: Hub, connection: ConnectionId, identity: Identity) -> Self {
-        Client { hub, connection, identity: Arc::new(identity) }
+    pub fn new(
+        hub: Hub,
+        connection: ConnectionId,
+        transport: Transport,
+        identity: Identity,
+    ) -> Self {
+        let Identity { user, token_id, issued_at, .. } = &identity;
+        let attendance =
+            hub.attend(connection, transport, user.clone(), token_id.clone(), *issued_at);
+        Client { hub, connection, identity: Arc::new(identity), attendance: Arc::new(attendance) }
+    }
+
+    /// The next order that the bridge has to obey, and the waking of the task when there is one. A connection that is
+    /// `busy` with something gets only the order to end; the others wait.
+    pub fn poll_order(&self, cx: &mut Context<'_>, busy: bool) -> Poll<Order> {
+        self.attendance.poll_order(cx, busy)
+    }
+
+    /// The next order that the bridge has to obey.
+    ///
+    /// # Cancel safety
+    /// Dropped before it answers, no order is lost.
+    pub async fn order(&self) -> Order {
+        self.attendance.order().await
     }
 
     /// The connection.
@@ -83,6 +109,7 @@ impl Client {
     /// The same connection with the identity of a newer token.
     #[must_use]
     pub fn refreshed(&self, identity: Identity) -> Self {
+        self.attendance.renew(identity.token_id.clone(), identity.issued_at);
         Client { identity: Arc::new(identity), ..self.clone() }
     }
 
@@ -91,6 +118,7 @@ impl Client {
     /// # Errors
     /// [`PermissionDenied`](fanline_core::Reason::PermissionDenied), or an unknown namespace.
     pub fn may_join(&self, channel: &ChannelName) -> Result<(), Refusal> {
+        self.check_revoked()?;
         let user = self.identity.user.as_ref();
         if self.identity.join.contains(channel) && channel.admits(user.map(|user| user.as_str())) {
             return Ok(());
@@ -234,7 +262,17 @@ impl Client {
         if granted { Ok(()) } else { denied("the token does not grant this") }
     }
 
+    /// Refuses to act for a token that is revoked, also one that was verified before it was.
+    ///
+    /// # Errors
+    /// As [`Hub::check_revoked`].
+    pub fn check_revoked(&self) -> Result<(), Refusal> {
+        let Identity { user, token_id, issued_at, .. } = &*self.identity;
+        self.hub.check_revoked(user.as_ref(), token_id.as_deref(), *issued_at)
+    }
+
     fn authorise(&self, action: Action, channel: &ChannelName) -> Result<(), Refusal> {
+        self.check_revoked()?;
         let Identity { user, grants, .. } = &*self.identity;
         authorise(action, channel, &*self.hub.options(channel)?, user.as_ref(), grants)
     }

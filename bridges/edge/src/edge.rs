@@ -207,9 +207,11 @@ impl Edge {
     /// Verifies a token and counts the connection for its user.
     ///
     /// # Errors
-    /// A token that does not verify, or a user with too many connections.
+    /// A token that does not verify or is revoked, or a user with too many connections.
     pub fn identify(&self, token: &str, admitted: &mut Admitted) -> Result<Identity, Refusal> {
         let identity = self.tokens.verify(token)?;
+        let Identity { user, token_id, issued_at, .. } = &identity;
+        self.hub.check_revoked(user.as_ref(), token_id.as_deref(), *issued_at)?;
         if let Some(user) = &identity.user {
             admitted.claim_user(user)?;
         }

@@ -43,8 +43,12 @@ pub fn http_status(reason: Reason) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         Reason::SchemaViolation => StatusCode::UNPROCESSABLE_ENTITY,
-        Reason::Unauthenticated | Reason::TokenExpired => StatusCode::UNAUTHORIZED,
-        Reason::PermissionDenied | Reason::OriginDenied => StatusCode::FORBIDDEN,
+        Reason::Unauthenticated | Reason::TokenExpired | Reason::TokenRevoked => {
+            StatusCode::UNAUTHORIZED
+        }
+        Reason::PermissionDenied | Reason::OriginDenied | Reason::Disconnected => {
+            StatusCode::FORBIDDEN
+        }
         Reason::UnknownNamespace | Reason::UnknownEventType | Reason::NoHandler => {
             StatusCode::NOT_FOUND
         }

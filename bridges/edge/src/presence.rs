@@ -163,7 +163,7 @@ impl fmt::Debug for Presences {
 mod tests {
     use super::*;
     use crate::token::testing::identity;
-    use fanline_core::ids::ConnectionId;
+    use fanline_core::connections::Transport;
     use fanline_core::testing::TestHub;
     use futures_util::future::join_all;
 
@@ -178,8 +178,8 @@ mod tests {
     impl Case {
         fn start() -> Self {
             let hub = TestHub::start();
-            let connection = ConnectionId::new(hub.clock().wall(), hub.random());
-            let client = Client::new(hub.clone(), connection, identity("ada"));
+            let connection = hub.connection_id();
+            let client = Client::new(hub.clone(), connection, Transport::LongPoll, identity("ada"));
             let presences = Arc::new(Presences::new(hub.clone(), client));
             Case { hub, presences, channel: "room:a".parse().unwrap() }
         }

@@ -91,6 +91,8 @@ pub struct Identity {
     pub user: Option<UserId>,
     /// The token's own id (`jti`), by which it can be revoked.
     pub token_id: Option<Box<str>>,
+    /// When the token was issued (`iat`), which tells apart what was revoked and what came after.
+    pub issued_at: Option<Timestamp>,
     /// What is shown of the user in presence: JSON, byte for byte as in the token.
     pub info: Option<Bytes>,
     /// Where the client may do what.

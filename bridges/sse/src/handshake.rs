@@ -10,7 +10,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
-use fanline_core::ids::ConnectionId;
+use fanline_core::connections::Transport;
 use fanline_core::{Cursor, Reason, Refusal};
 use fanline_edge::cors::cors;
 use fanline_edge::edge::Entrance;
@@ -68,8 +68,8 @@ async fn open(
         .ok_or_else(|| Refusal::new(Reason::Unauthenticated, "the request carries no token"))?;
     let Question { channels, since, named } =
         Question::read(request, &identity, edge.hub.limits())?;
-    let id = ConnectionId::new(edge.hub.clock().wall(), edge.hub.random());
-    let client = Client::new(edge.hub.clone(), id, identity);
+    let id = edge.hub.connection_id();
+    let client = Client::new(edge.hub.clone(), id, Transport::Sse, identity);
     let entries = client.join_all(&channels, &since).await?;
     Ok(Stream::new(edge.clone(), client, admitted, entries, named))
 }

@@ -74,6 +74,7 @@ mod tests {
         let identity = Identity {
             user: None,
             token_id: None,
+            issued_at: None,
             info: None,
             grants: Grants::default(),
             join: join.iter().map(|name| name.parse().unwrap()).collect(),

@@ -15,11 +15,11 @@ pub enum CloseCode {
     InvalidText,
     /// 1009: a message over the limit.
     TooBig,
-    /// 1012: this node is shutting down; reconnect.
+    /// 1012: this node is shutting down, or a backend wants the client to connect anew; reconnect.
     Drain,
     /// 4408: no token, no Pong or no progress in time.
     Timeout,
-    /// 4000 + the HTTP status of a reason.
+    /// 4000 + the HTTP status of a reason; 4403 for a revoked token, with which nothing is to be tried again.
     Refused(Reason),
 }
 
@@ -56,7 +56,9 @@ impl CloseCode {
             CloseCode::Unsupported => "A binary message arrived where text is spoken.",
             CloseCode::InvalidText => "A text message is not UTF-8.",
             CloseCode::TooBig => "A message is over the limit `frame_bytes`.",
-            CloseCode::Drain => "This node is shutting down.",
+            CloseCode::Drain => {
+                "This node is shutting down, or a backend wants the client to connect anew."
+            }
             CloseCode::Timeout => "No token, no Pong, or no progress of the reader in time.",
             CloseCode::Refused(reason) => reason.about(),
         }
@@ -71,7 +73,7 @@ impl CloseCode {
             | CloseCode::InvalidText
             | CloseCode::TooBig => Comeback::Never,
             CloseCode::Drain | CloseCode::Timeout => Comeback::WithBackOff,
-            CloseCode::Refused(reason) => match http_status(reason) {
+            CloseCode::Refused(reason) => match closing_status(reason) {
                 StatusCode::UNAUTHORIZED => Comeback::WithNewToken,
                 StatusCode::TOO_MANY_REQUESTS => Comeback::WithBackOff,
                 status if status.is_server_error() => Comeback::WithBackOff,
@@ -90,9 +92,13 @@ impl CloseCode {
             CloseCode::TooBig => 1009,
             CloseCode::Drain => 1012,
             CloseCode::Timeout => 4408,
-            CloseCode::Refused(reason) => 4000 + http_status(reason).as_u16(),
+            CloseCode::Refused(reason) => 4000 + closing_status(reason).as_u16(),
         }
     }
+}
+
+fn closing_status(reason: Reason) -> StatusCode {
+    if reason == Reason::TokenRevoked { StatusCode::FORBIDDEN } else { http_status(reason) }
 }
 
 #[cfg(test)]
@@ -104,6 +110,7 @@ mod tests {
         assert_eq!(CloseCode::Refused(Reason::InvalidArgument).number(), 4400);
         assert_eq!(CloseCode::Refused(Reason::TokenExpired).number(), 4401);
         assert_eq!(CloseCode::Refused(Reason::PermissionDenied).number(), 4403);
+        assert_eq!(CloseCode::Refused(Reason::TokenRevoked).number(), 4403);
         assert_eq!(CloseCode::Refused(Reason::RateLimited).number(), 4429);
     }
 

@@ -111,7 +111,7 @@ impl Connection {
         express: Weak<dyn Express>,
     ) -> Self {
         let Entrance { admitted, identity } = entrance;
-        let id = ConnectionId::new(edge.hub.clock().wall(), edge.hub.random());
+        let id = edge.hub.connection_id();
         let drain = edge.drain.turn();
         let mut connection = Connection {
             edge,
@@ -147,6 +147,12 @@ impl Connection {
         }
         if let Poll::Ready(delay) = self.drain.poll_begun(cx, self.edge.hub.random()) {
             self.timers.set(Timer::Drain, delay);
+            return Turn::Again;
+        }
+        if let Some(session) = &self.session
+            && let Poll::Ready(order) = session.client.poll_order(cx, self.work.is_some())
+        {
+            self.obey(order);
             return Turn::Again;
         }
         if let Some(turn) = self.flush(cx) {
@@ -241,12 +247,14 @@ impl Connection {
             Timer::Write => self.on_stall(),
             Timer::Expiring => self.warn_of_expiry(),
             Timer::Expiry => {
-                self.socket.outbox.push(message::closing(Reason::TokenExpired, Duration::ZERO));
+                self.socket
+                    .outbox
+                    .push(message::closing(Reason::TokenExpired, Some(Duration::ZERO)));
                 self.refuse(Reason::TokenExpired, "the token expired");
             }
             Timer::Drain => {
-                let retry_after = self.edge.hub.random().between(Duration::ZERO, RECONNECT_WITHIN);
-                self.socket.outbox.push(message::closing(Reason::Draining, retry_after));
+                let retry_after = self.reconnect_after();
+                self.socket.outbox.push(message::closing(Reason::Draining, Some(retry_after)));
                 self.close(CloseCode::Drain, "this node is shutting down");
             }
             Timer::Linger => self.phase = Phase::Ended,
@@ -298,6 +306,11 @@ impl Connection {
             self.calls = Calls::default();
             last.into_iter().for_each(|frame| self.socket.outbox.push(frame));
         }
+    }
+
+    /// When the client is to come back: not all at once.
+    pub(crate) fn reconnect_after(&self) -> Duration {
+        self.edge.hub.random().between(Duration::ZERO, RECONNECT_WITHIN)
     }
 
     fn expect_pong(&mut self) {

@@ -10,6 +10,7 @@ use crate::session::Session;
 use crate::timer::Timer;
 use crate::work::{self, Done};
 use fanline_core::command::CommandError;
+use fanline_core::connections::{Order, Transport};
 use fanline_core::{Reason, Refusal};
 use fanline_edge::limits::EXPIRING;
 use fanline_edge::{Client, ClientCall, Identity, Verdict};
@@ -22,7 +23,7 @@ impl Connection {
         let budget = self.edge.operations.operation_budget(limits.violations_before_close);
         let mut channels = identity.join.clone();
         channels.truncate(limits.channels_per_connection);
-        let client = Client::new(self.edge.hub.clone(), self.id, identity);
+        let client = Client::new(self.edge.hub.clone(), self.id, Transport::WebSocket, identity);
         let mut session = Session::new(self.edge.hub.clone(), client.clone(), budget);
         session.feed.serve_by(self.express.clone());
         self.session = Some(session);
@@ -66,6 +67,12 @@ impl Connection {
                 self.edge.metrics.joined();
                 self.socket.outbox.push(message::joined(&id, &channel, joined));
             }
+            Done::Nothing => {}
+            Done::Moved(entry) => {
+                let (channel, joined) = session.move_into(entry);
+                self.edge.metrics.joined();
+                self.socket.outbox.push(message::placed(&channel, joined));
+            }
             Done::Placed { auth, entries } => {
                 let channels: Vec<_> =
                     entries.into_iter().map(|entry| session.enter(entry)).collect();
@@ -83,6 +90,34 @@ impl Connection {
                 self.schedule_expiry(expires_in);
                 if let Some(id) = auth {
                     self.socket.outbox.push(message::authenticated(&id, expires_in));
+                }
+            }
+        }
+    }
+
+    /// Does what others than the client want of the connection.
+    pub(crate) fn obey(&mut self, order: Order) {
+        let channels_max = self.limits().channels_per_connection;
+        let Some(session) = &mut self.session else { return };
+        match order {
+            Order::Disconnect { reason, reconnect } => {
+                let retry_after = reconnect.then(|| self.reconnect_after());
+                self.socket.outbox.push(message::closing(reason, retry_after));
+                if reconnect {
+                    self.close(CloseCode::Drain, "a backend ended the connection; connect anew");
+                } else {
+                    self.refuse(reason, "the connection was ended; do not come back");
+                }
+            }
+            // What is so already, or cannot be, is nothing to do: the order was not the client's.
+            Order::Join(channel) => {
+                if session.admits(&channel, channels_max).is_ok() {
+                    self.work = Some(work::move_in(session.client.clone(), channel));
+                }
+            }
+            Order::Leave(channel) => {
+                if let Ok(membership) = session.leave(&channel) {
+                    self.work = Some(work::move_out(membership));
                 }
             }
         }
@@ -177,7 +212,7 @@ impl Connection {
         for entry in entries {
             // The client may have joined by itself meanwhile, or be in as many channels as it may.
             if session.admits(entry.0.channel(), channels_max).is_ok() {
-                let (channel, joined) = session.enter(entry);
+                let (channel, joined) = session.move_into(entry);
                 self.edge.metrics.joined();
                 self.socket.outbox.push(message::placed(&channel, joined));
             }

@@ -65,12 +65,12 @@ pub(crate) fn expiring(expires_in: Duration) -> Bytes {
     encode(&Message::Expiring { expires_in: expires_in.as_secs() })
 }
 
-/// A planned close follows.
-pub(crate) fn closing(reason: Reason, retry_after: Duration) -> Bytes {
+/// A planned close follows. Without a time the client is not to come back.
+pub(crate) fn closing(reason: Reason, retry_after: Option<Duration>) -> Bytes {
     encode(&Message::Closing {
         reason: reason.as_str(),
-        reconnect: true,
-        retry_after_ms: millis(retry_after),
+        reconnect: retry_after.is_some(),
+        retry_after_ms: retry_after.map(millis),
     })
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn left(channel: &ChannelName, reason: Reason) -> Bytes {
     encode(&Message::Left { channel: Shown(channel), reason: reason.as_str() })
 }
 
-/// A backend took the connection out of a channel, by its reply to a command.
+/// A backend took the connection out of a channel.
 pub(crate) fn left_by_backend(channel: &ChannelName) -> Bytes {
     encode(&Message::Left { channel: Shown(channel), reason: "server" })
 }
@@ -202,7 +202,8 @@ enum Message<'a> {
     Closing {
         reason: &'static str,
         reconnect: bool,
-        retry_after_ms: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
     },
     Joined {
         channel: Shown<&'a ChannelName>,
@@ -286,10 +287,14 @@ mod tests {
             text(&error_frame),
             r#"{"op":"error","reason":"RATE_LIMITED","message":"slow down","retry_after_ms":2}"#
         );
-        let closing_frame = closing(Reason::Draining, Duration::from_millis(5));
+        let closing_frame = closing(Reason::Draining, Some(Duration::from_millis(5)));
         assert_eq!(
             text(&closing_frame),
             r#"{"op":"closing","reason":"DRAINING","reconnect":true,"retry_after_ms":5}"#
+        );
+        assert_eq!(
+            text(&closing(Reason::TokenRevoked, None)),
+            r#"{"op":"closing","reason":"TOKEN_REVOKED","reconnect":false}"#
         );
     }
 }

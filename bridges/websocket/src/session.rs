@@ -15,12 +15,14 @@ pub(crate) struct Session {
     pub(crate) budget: OperationBudget,
     /// As long as these are held, the connection is a member of its channels.
     memberships: Vec<Membership>,
+    /// Those of its channels that the server put it into: a newer token does not decide about them.
+    moved: Vec<ChannelName>,
 }
 
 impl Session {
     pub(crate) fn new(hub: Hub, client: Client, budget: OperationBudget) -> Self {
         let feed = Feed::new(hub, Some(client.connection()));
-        Session { client, feed, budget, memberships: Vec::new() }
+        Session { client, feed, budget, memberships: Vec::new(), moved: Vec::new() }
     }
 
     /// Whether another channel may be joined.
@@ -45,9 +47,17 @@ impl Session {
         (channel, self.feed.insert(opened))
     }
 
+    /// Takes a channel in because the server says so.
+    pub(crate) fn move_into(&mut self, entry: Entry) -> (ChannelName, Joined) {
+        let (channel, joined) = self.enter(entry);
+        self.moved.push(channel.clone());
+        (channel, joined)
+    }
+
     /// Leaves a channel. The membership is the caller's to end.
     pub(crate) fn leave(&mut self, channel: &ChannelName) -> Result<Membership, Refusal> {
         self.feed.leave(channel);
+        self.moved.retain(|moved| moved != channel);
         let mut left =
             self.memberships.extract_if(.., |membership| membership.channel() == channel);
         left.next().ok_or_else(|| {
@@ -70,7 +80,9 @@ impl Session {
         let lost: Vec<_> = self
             .feed
             .channels()
-            .filter(|channel| self.client.may_join(channel).is_err())
+            .filter(|channel| {
+                !self.moved.contains(channel) && self.client.may_join(channel).is_err()
+            })
             .cloned()
             .collect();
         for channel in lost {

@@ -25,6 +25,10 @@ pub(crate) enum Done {
     /// The channels that the token puts the connection into; the welcome follows, and the answer to `auth` if that
     /// was how the token came.
     Placed { auth: Option<RequestId>, entries: Vec<Entry> },
+    /// A channel to take in because the server says so.
+    Moved(Entry),
+    /// Nothing that the client is told.
+    Nothing,
     /// The operation was refused.
     Refused { id: RequestId, refusal: Refusal },
 }
@@ -63,6 +67,28 @@ pub(crate) fn leave(membership: Membership, id: RequestId) -> Work {
         let channel = membership.channel().clone();
         membership.end().await;
         Done::Answer(message::left_as_asked(&id, &channel))
+    })
+}
+
+/// Joins because it was ordered. Nobody asked, so a failure is told to nobody here.
+pub(crate) fn move_in(client: Client, channel: ChannelName) -> Work {
+    Box::pin(async move {
+        match client.place(channel.clone(), Start::Live).await {
+            Ok(entry) => Done::Moved(entry),
+            Err(refusal) => {
+                tracing::debug!(%channel, %refusal, "a connection could not be put into a channel");
+                Done::Nothing
+            }
+        }
+    })
+}
+
+/// Leaves because it was ordered.
+pub(crate) fn move_out(membership: Membership) -> Work {
+    Box::pin(async move {
+        let channel = membership.channel().clone();
+        membership.end().await;
+        Done::Answer(message::left_by_backend(&channel))
     })
 }
 

@@ -4,7 +4,8 @@ use crate::broker::{Broker, ChannelState, HistoryPage, HistoryQuery, Notice, Not
 use crate::channel::ChannelName;
 use crate::clock::Clock;
 use crate::command::Commands;
-use crate::control::Switchboard;
+use crate::connections::{self, Remote, Revoked, Table};
+use crate::control::{Switchboard, Topic};
 use crate::fanout;
 use crate::limits::Limits;
 use crate::log::{ChannelLog, Filled};
@@ -14,6 +15,7 @@ use crate::namespace::{NamespaceOptions, Namespaces};
 use crate::random::Random;
 use crate::validator::{EventValidator, NoCatalog};
 use crate::{Offset, Refusal};
+use futures_util::FutureExt;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -66,6 +68,9 @@ struct Inner {
     logs: Arc<LogTable>,
     switchboard: Switchboard,
     commands: Commands,
+    table: Table,
+    remote: Remote,
+    revoked: Revoked,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -87,13 +92,24 @@ impl Hub {
             logs: Arc::default(),
             switchboard: Switchboard::new(),
             commands,
+            table: Table::default(),
+            remote: Remote::default(),
+            revoked: Revoked::default(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         }));
         // It goes on until it has served its burst, whatever the runtime thinks a task may do in one go: it yields by itself.
         let fan_out = coop::unconstrained(fanout::run(hub.clone(), notices, stop.clone()));
         tasks.spawn(as_old_as_the_process(fan_out, stop.clone()));
-        tasks.spawn(as_old_as_the_process(sweep(hub.clone(), stop.clone()), stop));
+        tasks.spawn(as_old_as_the_process(sweep(hub.clone(), stop.clone()), stop.clone()));
+        // A broker that answers at once, as the one in memory does, leaves no moment in which nobody is let in.
+        let _or_later = connections::learn(&hub).now_or_never();
+        let following = connections::follow(hub.clone(), stop.clone());
+        tasks.spawn(as_old_as_the_process(following, stop.clone()));
+        if let Some(told) = hub.listen(Topic::Connections) {
+            let answering = connections::answer(hub.clone(), told, stop.clone());
+            tasks.spawn(as_old_as_the_process(answering, stop));
+        }
         hub
     }
 
@@ -154,6 +170,18 @@ impl Hub {
         &self.0.switchboard
     }
 
+    pub(crate) fn table(&self) -> &Table {
+        &self.0.table
+    }
+
+    pub(crate) fn remote(&self) -> &Remote {
+        &self.0.remote
+    }
+
+    pub(crate) fn revoked(&self) -> &Revoked {
+        &self.0.revoked
+    }
+
     /// Takes in what the broker says that is about no channel.
     pub(crate) fn take_word(&self, notice: Notice) {
         match notice {
@@ -161,7 +189,8 @@ impl Hub {
                 self.0.switchboard.deliver(from, message, &self.0.metrics);
             }
             Notice::Nodes => self.0.switchboard.nodes_changed(),
-            Notice::Revocations | Notice::Event(_) | Notice::Presence(_) | Notice::Suspect(_) => {}
+            Notice::Revocations => self.0.revoked.look(),
+            Notice::Event(_) | Notice::Presence(_) | Notice::Suspect(_) => {}
         }
     }
 

@@ -37,6 +37,9 @@ pub mod broker;
 pub mod control;
 pub mod memory;
 
+// Who is connected, and what connections are told to do.
+pub mod connections;
+
 // The hub itself and what can be asked of it.
 pub mod catalog;
 pub mod command;

@@ -35,6 +35,7 @@ impl Hub {
             connection: member.connection,
             ended: false,
         };
+        self.table().note(member.connection, channel, true);
         self.broker().enter(channel, member).await?;
         Ok(membership)
     }
@@ -61,6 +62,7 @@ impl Membership {
     /// # Cancel safety
     /// Dropped before it answers, the membership ends some time later.
     pub async fn end(mut self) {
+        self.hub.table().note(self.connection, &self.channel, false);
         let left = self.hub.broker().leave(&self.channel, self.connection).await;
         self.ended = left.is_ok();
     }
@@ -71,6 +73,7 @@ impl Drop for Membership {
         if self.ended {
             return;
         }
+        self.hub.table().note(self.connection, &self.channel, false);
         let (hub, channel, connection) = (self.hub.clone(), self.channel.clone(), self.connection);
         self.hub.spawn(async move {
             if let Err(error) = hub.broker().leave(&channel, connection).await {

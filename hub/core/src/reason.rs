@@ -17,6 +17,8 @@ pub enum Reason {
     Unauthenticated,
     /// The token's time is over.
     TokenExpired,
+    /// The token, or all tokens of its user, were revoked.
+    TokenRevoked,
     /// The credential does not grant this.
     PermissionDenied,
     /// The page's origin is not on the list.
@@ -47,19 +49,22 @@ pub enum Reason {
     BrokerUnavailable,
     /// This node is shutting down.
     Draining,
+    /// A backend ended the connection.
+    Disconnected,
     /// A defect of the hub itself.
     Internal,
 }
 
 impl Reason {
     /// Every reason, in the order of the table in the documents.
-    pub const ALL: [Reason; 21] = [
+    pub const ALL: [Reason; 23] = [
         Reason::InvalidArgument,
         Reason::InvalidChannel,
         Reason::UnknownOperation,
         Reason::SchemaViolation,
         Reason::Unauthenticated,
         Reason::TokenExpired,
+        Reason::TokenRevoked,
         Reason::PermissionDenied,
         Reason::OriginDenied,
         Reason::UnknownNamespace,
@@ -74,6 +79,7 @@ impl Reason {
         Reason::HandlerTimeout,
         Reason::BrokerUnavailable,
         Reason::Draining,
+        Reason::Disconnected,
         Reason::Internal,
     ];
 
@@ -86,6 +92,7 @@ impl Reason {
             Reason::UnknownOperation => "UNKNOWN_OPERATION",
             Reason::Unauthenticated => "UNAUTHENTICATED",
             Reason::TokenExpired => "TOKEN_EXPIRED",
+            Reason::TokenRevoked => "TOKEN_REVOKED",
             Reason::PermissionDenied => "PERMISSION_DENIED",
             Reason::OriginDenied => "ORIGIN_DENIED",
             Reason::UnknownNamespace => "UNKNOWN_NAMESPACE",
@@ -101,6 +108,7 @@ impl Reason {
             Reason::HandlerTimeout => "HANDLER_TIMEOUT",
             Reason::BrokerUnavailable => "BROKER_UNAVAILABLE",
             Reason::Draining => "DRAINING",
+            Reason::Disconnected => "DISCONNECTED",
             Reason::Internal => "INTERNAL",
         }
     }
@@ -116,6 +124,7 @@ impl Reason {
             Reason::UnknownOperation => "There is no such operation.",
             Reason::Unauthenticated => "There is no credential, or it does not verify.",
             Reason::TokenExpired => "The token's time is over: get a new one.",
+            Reason::TokenRevoked => "The token, or every token of its user, was revoked.",
             Reason::PermissionDenied => "The credential does not grant this.",
             Reason::OriginDenied => "The origin of the page is not on the hub's list.",
             Reason::UnknownNamespace => {
@@ -145,6 +154,7 @@ impl Reason {
                 "The broker did not answer in time, so the outcome is unknown: repeat with the same idempotency key."
             }
             Reason::Draining => "This node is shutting down: reconnect, which leads to another.",
+            Reason::Disconnected => "A backend ended the connection.",
             Reason::Internal => "A defect of the hub; its log says more.",
         }
     }
@@ -163,6 +173,8 @@ impl Reason {
             | Reason::UnknownOperation
             | Reason::Unauthenticated
             | Reason::TokenExpired
+            | Reason::TokenRevoked
+            | Reason::Disconnected
             | Reason::PermissionDenied
             | Reason::OriginDenied
             | Reason::UnknownNamespace

@@ -88,8 +88,12 @@ pub fn code(reason: Reason) -> Code {
         | Reason::UnknownOperation
         | Reason::SchemaViolation
         | Reason::TooLarge => Code::InvalidArgument,
-        Reason::Unauthenticated | Reason::TokenExpired => Code::Unauthenticated,
-        Reason::PermissionDenied | Reason::OriginDenied => Code::PermissionDenied,
+        Reason::Unauthenticated | Reason::TokenExpired | Reason::TokenRevoked => {
+            Code::Unauthenticated
+        }
+        Reason::PermissionDenied | Reason::OriginDenied | Reason::Disconnected => {
+            Code::PermissionDenied
+        }
         Reason::UnknownNamespace | Reason::UnknownEventType => Code::NotFound,
         Reason::NoHandler => Code::Unimplemented,
         Reason::AlreadyJoined | Reason::NotJoined => Code::FailedPrecondition,
@@ -147,8 +151,8 @@ mod tests {
             Reason::UnknownOperation => "INVALID_ARGUMENT",
             Reason::TooLarge => "INVALID_ARGUMENT",
             Reason::Unauthenticated => "UNAUTHENTICATED",
-            Reason::TokenExpired => "UNAUTHENTICATED",
-            Reason::PermissionDenied => "PERMISSION_DENIED",
+            Reason::TokenExpired | Reason::TokenRevoked => "UNAUTHENTICATED",
+            Reason::PermissionDenied | Reason::Disconnected => "PERMISSION_DENIED",
             Reason::OriginDenied => "PERMISSION_DENIED",
             Reason::UnknownNamespace => "NOT_FOUND",
             Reason::SchemaViolation => "INVALID_ARGUMENT",

@@ -26,6 +26,8 @@ pub(super) struct Claims {
     #[serde(default, deserialize_with = "present")]
     pub(super) nbf: Option<NumericDate>,
     #[serde(default, deserialize_with = "present")]
+    iat: Option<NumericDate>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) iss: Option<String>,
     #[serde(default, deserialize_with = "present")]
     pub(super) aud: Option<AudienceClaim>,
@@ -83,6 +85,7 @@ impl Claims {
         Ok(Identity {
             user: self.sub.as_deref().and_then(UserId::new),
             token_id: self.jti.map(String::into_boxed_str),
+            issued_at: self.iat.map(|issued_at| issued_at.0),
             info: info.map(Bytes::from),
             grants: Grants {
                 subscribe: unwrap_all(channels.subscribe),

@@ -20,6 +20,7 @@ pub(crate) fn identity(user: &str) -> Identity {
     Identity {
         user: UserId::new(user),
         token_id: None,
+        issued_at: None,
         info: None,
         grants: Grants::default(),
         join: Vec::new(),

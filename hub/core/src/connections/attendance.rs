@@ -1,0 +1,106 @@
+//! A connection's place in the table of its node, for as long as it lives.
+
+use super::order::Order;
+use super::query::Transport;
+use super::table::Slot;
+use crate::clock::Timestamp;
+use crate::hub::Hub;
+use crate::ids::{ConnectionId, UserId};
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Says that a connection is there, until this is dropped, and hands it its orders.
+///
+/// Nobody counts how many there are: whoever admits connections bounds them.
+pub struct Attendance {
+    hub: Hub,
+    slot: Arc<Slot>,
+}
+
+/// What identifies the token of a connection.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct TokenMark {
+    /// Its id (`jti`).
+    pub(crate) id: Option<Box<str>>,
+    /// When it was issued (`iat`).
+    pub(crate) issued_at: Option<Timestamp>,
+}
+
+impl Hub {
+    /// A new id for a connection of this node.
+    #[must_use]
+    pub fn connection_id(&self) -> ConnectionId {
+        ConnectionId::on(self.node(), self.clock().wall(), self.random())
+    }
+
+    /// Takes a connection into the table. If its token is revoked it has an order to go at once.
+    #[must_use]
+    pub fn attend(
+        &self,
+        connection: ConnectionId,
+        transport: Transport,
+        user: Option<UserId>,
+        token_id: Option<Box<str>>,
+        issued_at: Option<Timestamp>,
+    ) -> Attendance {
+        let token = TokenMark { id: token_id, issued_at };
+        let slot = Slot::new(connection, transport, user, token, self.clock().wall());
+        let slot = Arc::new(slot);
+        if self.table().insert(Arc::clone(&slot))
+            && let Some(user) = &slot.user
+        {
+            self.broker().nodes().attach(user);
+        }
+        let attendance = Attendance { hub: self.clone(), slot };
+        // After it stands in the table: a revocation of this moment finds it either there or here.
+        attendance.heed_revocations();
+        attendance
+    }
+}
+
+impl Attendance {
+    /// The next order, and the waking of the task when there is one. A connection that is `busy` with something gets only
+    /// the order to end; the others wait.
+    pub fn poll_order(&self, cx: &mut Context<'_>, busy: bool) -> Poll<Order> {
+        self.slot.mailbox.poll(cx, busy)
+    }
+
+    /// The next order.
+    ///
+    /// # Cancel safety
+    /// Dropped before it answers, no order is lost.
+    pub async fn order(&self) -> Order {
+        poll_fn(|cx| self.poll_order(cx, false)).await
+    }
+
+    /// The connection goes on with a newer token.
+    pub fn renew(&self, token_id: Option<Box<str>>, issued_at: Option<Timestamp>) {
+        *self.slot.token() = TokenMark { id: token_id, issued_at };
+        self.heed_revocations();
+    }
+
+    fn heed_revocations(&self) {
+        let token = self.slot.token().clone();
+        if self.hub.revoked().covers(self.slot.user.as_ref(), &token, self.hub.clock().wall()) {
+            self.slot.mailbox.put(super::revocations::FAREWELL);
+        }
+    }
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        if self.hub.table().remove(&self.slot)
+            && let Some(user) = &self.slot.user
+        {
+            self.hub.broker().nodes().detach(user);
+        }
+    }
+}
+
+impl fmt::Debug for Attendance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Attendance").field(&self.slot.connection).finish()
+    }
+}

@@ -1,0 +1,300 @@
+//! The connections of this node, and their mailboxes.
+
+use super::attendance::TokenMark;
+use super::order::{Order, Target};
+use super::query::{ConnectionInfo, ConnectionsPage, ConnectionsQuery, Transport};
+use crate::channel::ChannelName;
+use crate::clock::Timestamp;
+use crate::ids::{ConnectionId, NodeId, UserId};
+use crate::sync::lock;
+use futures_util::task::AtomicWaker;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+
+/// Orders that may wait for a connection to be ready for them; one that is told more does not take its orders.
+const ORDERS: usize = 32;
+/// Channels and names of one page, in bytes: well below what a message between nodes may have.
+const PAGE_BYTES: usize = 512 * 1024;
+
+/// The table.
+#[derive(Debug, Default)]
+pub(crate) struct Table(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_id: BTreeMap<ConnectionId, Arc<Slot>>,
+    by_user: HashMap<UserId, BTreeSet<ConnectionId>>,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) connection: ConnectionId,
+    pub(crate) user: Option<UserId>,
+    pub(crate) mailbox: Mailbox,
+    transport: Transport,
+    connected_at: Timestamp,
+    token: Mutex<TokenMark>,
+    channels: Mutex<BTreeSet<ChannelName>>,
+}
+
+/// Orders on their way to a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    orders: Mutex<VecDeque<Order>>,
+    waker: AtomicWaker,
+}
+
+impl Slot {
+    pub(super) fn new(
+        connection: ConnectionId,
+        transport: Transport,
+        user: Option<UserId>,
+        token: TokenMark,
+        connected_at: Timestamp,
+    ) -> Self {
+        Slot {
+            connection,
+            user,
+            mailbox: Mailbox::default(),
+            transport,
+            connected_at,
+            token: Mutex::new(token),
+            channels: Mutex::default(),
+        }
+    }
+
+    pub(super) fn token(&self) -> MutexGuard<'_, TokenMark> {
+        lock(&self.token)
+    }
+
+    fn info(&self, node: NodeId) -> ConnectionInfo {
+        ConnectionInfo {
+            connection: self.connection,
+            node,
+            user: self.user.clone(),
+            token_id: self.token().id.clone(),
+            transport: self.transport,
+            connected_at: self.connected_at,
+            channels: lock(&self.channels).iter().cloned().collect(),
+        }
+    }
+}
+
+impl Mailbox {
+    /// Puts an order in. A connection that is to end gets no other order any more. False: there is no room.
+    pub(crate) fn put(&self, order: Order) -> bool {
+        let mut orders = lock(&self.orders);
+        if let Some(Order::Disconnect { .. }) = orders.front() {
+            return true;
+        }
+        match order {
+            Order::Disconnect { .. } => orders.clear(),
+            Order::Join(_) | Order::Leave(_) if orders.len() >= ORDERS => return false,
+            Order::Join(_) | Order::Leave(_) => {}
+        }
+        orders.push_back(order);
+        drop(orders);
+        self.waker.wake();
+        true
+    }
+
+    pub(super) fn poll(&self, cx: &mut Context<'_>, busy: bool) -> Poll<Order> {
+        self.waker.register(cx.waker());
+        let is_next = |order: &mut Order| !busy || matches!(order, Order::Disconnect { .. });
+        match lock(&self.orders).pop_front_if(is_next) {
+            Some(order) => Poll::Ready(order),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Table {
+    /// Says whether it is the first connection of its user.
+    pub(super) fn insert(&self, slot: Arc<Slot>) -> bool {
+        let mut entries = lock(&self.0);
+        let first = slot.user.as_ref().is_some_and(|user| {
+            let connections = entries.by_user.entry(user.clone()).or_default();
+            connections.insert(slot.connection);
+            connections.len() == 1
+        });
+        entries.by_id.insert(slot.connection, slot);
+        first
+    }
+
+    /// Says whether it was the last connection of its user.
+    pub(super) fn remove(&self, slot: &Slot) -> bool {
+        let mut entries = lock(&self.0);
+        entries.by_id.remove(&slot.connection);
+        let Some(user) = &slot.user else { return false };
+        let Some(connections) = entries.by_user.get_mut(user) else { return false };
+        connections.remove(&slot.connection);
+        let last = connections.is_empty();
+        if last {
+            entries.by_user.remove(user);
+        }
+        last
+    }
+
+    /// Notes that a connection is in a channel, or not any more.
+    pub(crate) fn note(&self, connection: ConnectionId, channel: &ChannelName, entered: bool) {
+        let Some(slot) = lock(&self.0).by_id.get(&connection).cloned() else { return };
+        let mut channels = lock(&slot.channels);
+        if entered {
+            channels.insert(channel.clone());
+        } else {
+            channels.remove(channel);
+        }
+    }
+
+    /// Gives an order; says how many connections got it.
+    pub(crate) fn order(&self, target: &Target, order: &Order) -> usize {
+        let slots = self.find(target);
+        slots.iter().filter(|slot| slot.mailbox.put(order.clone())).count()
+    }
+
+    /// Gives an order to all connections of which something is so.
+    pub(super) fn order_where(&self, order: &Order, is_so: impl Fn(&Slot) -> bool) -> usize {
+        let slots: Vec<_> = lock(&self.0).by_id.values().cloned().collect();
+        slots.iter().filter(|slot| is_so(slot) && slot.mailbox.put(order.clone())).count()
+    }
+
+    /// Lists connections.
+    pub(crate) fn list(&self, node: NodeId, query: &ConnectionsQuery) -> ConnectionsPage {
+        let mut page = ConnectionsPage::default();
+        let mut bytes = 0;
+        for slot in self.candidates(query) {
+            let wanted = query.user.as_ref().is_none_or(|user| slot.user.as_ref() == Some(user))
+                && query.channel.as_ref().is_none_or(|name| lock(&slot.channels).contains(name));
+            if !wanted {
+                continue;
+            }
+            let info = slot.info(node);
+            bytes += info.channels.iter().map(|name| name.as_str().len() + 8).sum::<usize>() + 512;
+            if page.connections.len() >= query.limit || bytes > PAGE_BYTES {
+                page.more = true;
+                break;
+            }
+            page.connections.push(info);
+        }
+        page
+    }
+
+    fn find(&self, target: &Target) -> Vec<Arc<Slot>> {
+        let entries = lock(&self.0);
+        match target {
+            Target::Connection(connection) => {
+                entries.by_id.get(connection).cloned().into_iter().collect()
+            }
+            Target::User(user) => {
+                let connections = entries.by_user.get(user).into_iter().flatten();
+                connections
+                    .filter_map(|connection| entries.by_id.get(connection).cloned())
+                    .collect()
+            }
+            Target::Token(id) => {
+                let with_token = |slot: &&Arc<Slot>| slot.token().id.as_ref() == Some(id);
+                entries.by_id.values().filter(with_token).cloned().collect()
+            }
+        }
+    }
+
+    fn candidates(&self, query: &ConnectionsQuery) -> Vec<Arc<Slot>> {
+        let after = query.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let entries = lock(&self.0);
+        match &query.user {
+            Some(user) => {
+                let connections = entries.by_user.get(user).into_iter();
+                let connections = connections.flat_map(|all| all.range((after, Bound::Unbounded)));
+                connections
+                    .filter_map(|connection| entries.by_id.get(connection).cloned())
+                    .collect()
+            }
+            None => entries
+                .by_id
+                .range((after, Bound::Unbounded))
+                .map(|(_, slot)| slot.clone())
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+    use crate::reason::Reason;
+    use crate::testing::channel;
+
+    fn slot(table: &Table, user: &str, millis: u64) -> Arc<Slot> {
+        let random = Random::seeded(millis);
+        let id = ConnectionId::new(Timestamp::from_millis(millis), &random);
+        let token = TokenMark { id: Some(format!("t{millis}").into()), issued_at: None };
+        let slot = Slot::new(id, Transport::Sse, UserId::new(user), token, Timestamp::default());
+        let slot = Arc::new(slot);
+        table.insert(Arc::clone(&slot));
+        slot
+    }
+
+    fn next(slot: &Slot) -> Option<Order> {
+        match slot.mailbox.poll(&mut Context::from_waker(std::task::Waker::noop()), false) {
+            Poll::Ready(order) => Some(order),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn orders_reach_a_connection_a_user_or_a_token() {
+        let table = Table::default();
+        let [one, two, three] = [("ada", 1), ("ada", 2), ("", 3)].map(|(u, n)| slot(&table, u, n));
+        let join = Order::Join(channel("a:b"));
+        assert_eq!(table.order(&Target::User(UserId::new("ada").unwrap()), &join), 2);
+        assert_eq!(table.order(&Target::Token("t3".into()), &join), 1);
+        assert_eq!(table.order(&Target::Connection(two.connection), &join), 1);
+        assert_eq!([&one, &two, &three].map(|slot| next(slot).is_some() as u8), [1, 1, 1]);
+        assert_eq!([&one, &two, &three].map(|slot| next(slot).is_some() as u8), [0, 1, 0]);
+        assert!(!table.remove(&one) && table.remove(&two), "the last of its user");
+        assert_eq!(table.order(&Target::User(UserId::new("ada").unwrap()), &join), 0);
+    }
+
+    #[test]
+    fn a_mailbox_is_bounded_and_the_order_to_go_is_the_last() {
+        let table = Table::default();
+        let one = slot(&table, "ada", 1);
+        let join = Order::Join(channel("a:b"));
+        assert_eq!((0..ORDERS + 3).filter(|_| one.mailbox.put(join.clone())).count(), ORDERS);
+        let go = Order::Disconnect { reason: Reason::Disconnected, reconnect: true };
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(one.mailbox.poll(&mut cx, true).is_pending(), "busy");
+        assert!(one.mailbox.put(go.clone()) && one.mailbox.put(join));
+        assert!(one.mailbox.poll(&mut cx, true) == Poll::Ready(go.clone()));
+        assert!(one.mailbox.put(go.clone()));
+        assert_eq!((next(&one), next(&one)), (Some(go), None));
+    }
+
+    #[test]
+    fn pages_follow_the_ids_and_keep_to_user_and_channel() {
+        let table = Table::default();
+        let node = NodeId::random(&Random::seeded(1));
+        let slots = [("ada", 1), ("bob", 2), ("ada", 3)].map(|(u, n)| slot(&table, u, n));
+        table.note(slots[2].connection, &channel("a:b"), true);
+        let list = |query: ConnectionsQuery| {
+            let page = table.list(node, &query);
+            let ids = page.connections.iter().map(|info| info.connection);
+            let found = ids.map(|id| slots.iter().position(|slot| slot.connection == id).unwrap());
+            (found.collect::<Vec<_>>(), page.more)
+        };
+        let all = ConnectionsQuery { limit: 2, ..ConnectionsQuery::default() };
+        assert_eq!(list(all.clone()), (vec![0, 1], true));
+        assert_eq!(
+            list(ConnectionsQuery { after: Some(slots[1].connection), ..all.clone() }),
+            (vec![2], false)
+        );
+        let ada = ConnectionsQuery { user: UserId::new("ada"), ..all.clone() };
+        assert_eq!(list(ada), (vec![0, 2], false));
+        let room = ConnectionsQuery { channel: Some(channel("a:b")), ..all };
+        assert_eq!(list(room), (vec![2], false));
+    }
+}
