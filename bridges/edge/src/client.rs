@@ -231,6 +231,7 @@ impl Client {
     /// Not allowed, or as [`Hub::call`]. Everything else comes out of the call.
     pub fn call(&self, call: ClientCall) -> Result<Call, Refusal> {
         let ClientCall { method, channel, payload, key, trace } = call;
+        self.check_revoked()?;
         if let Some(channel) = &channel {
             self.authorise(Action::Subscribe, channel)?;
         }
