@@ -57,7 +57,7 @@ secret = "{secret}"
 [[api_keys]]
 name = "dev"
 hash = "{hash}"
-scopes = ["publish", "subscribe", "presence", "history", "catalog"]
+scopes = ["publish", "subscribe", "presence", "history", "connections", "commands", "catalog"]
 channels = ["*"]
 "#
     )
