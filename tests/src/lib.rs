@@ -4,6 +4,7 @@
 //! is always for an event and always with a deadline; a wait that fails panics and says what was seen instead.
 //! Start with [`Hub`]. The tests themselves are in `tests/it`.
 
+mod account;
 mod api_key;
 mod authority;
 mod backend;
@@ -29,10 +30,13 @@ mod room;
 mod rpc;
 mod script;
 mod seeds;
+mod steady;
 mod token;
 mod upgrade;
+mod witness;
 mod worker;
 
+pub use account::{Account, Share};
 pub use api_key::ApiKey;
 pub use authority::{Authority, TlsClient};
 pub use backend::{Backend, answer};
@@ -58,5 +62,7 @@ pub use room::Room;
 pub use rpc::{Authenticated, Publication, Rpc, reason, violated_fields};
 pub use script::Script;
 pub use seeds::seeds;
+pub use steady::{Acknowledged, Ledger, Steady};
 pub use token::{AUDIENCE, ISSUER, Signer, Token};
 pub use upgrade::{Refusal, Upgrade};
+pub use witness::{Record, Step, Witness};

@@ -33,6 +33,16 @@ impl Shared for ClusterSetup {
     }
 }
 
+/// With another `durability` than the default.
+impl<R: Shared> Shared for (&R, &str) {
+    fn broker(&self) -> Table {
+        let (redis, durability) = *self;
+        let mut broker = redis.broker();
+        broker.insert("durability".to_owned(), durability.into());
+        broker
+    }
+}
+
 impl HubBuilder {
     /// On this Redis.
     #[must_use]

@@ -142,6 +142,22 @@ impl Room {
         reason_in(&self.next("error").await)
     }
 
+    /// The next frame, however long it takes; none once the connection has ended.
+    pub async fn frame(&mut self) -> Option<Value> {
+        if let Some(frame) = self.unread.pop_front() {
+            return Some(frame);
+        }
+        loop {
+            match self.socket.next().await? {
+                Ok(Message::Text(text)) => return Some(self.parse(&text)),
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                Ok(Message::Binary(_) | Message::Close(_) | Message::Frame(_)) | Err(_) => {
+                    return None;
+                }
+            }
+        }
+    }
+
     /// The code with which the hub closes, whatever it sends before.
     pub async fn close_code(&mut self) -> u16 {
         loop {

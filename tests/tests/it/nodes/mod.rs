@@ -3,3 +3,5 @@
 //! Each scenario prints its seed and what became of the events. What two nodes do on a good day is in `two_nodes`.
 
 mod order;
+mod outage;
+mod scene;
