@@ -127,6 +127,10 @@ impl Node {
         };
         let hub = Hub::start(parts, &lasting, shutdown.stop.clone());
         peers::start(hub.clone(), &lasting, shutdown.stop.clone());
+        let readiness = readiness.with("revocations", {
+            let hub = hub.clone();
+            move || (!hub.knows_revoked()).then_some("it is not known yet which tokens are revoked")
+        });
         let tokens = TokenVerifier::new(tokens, Arc::clone(&clock)).context("[tokens]")?;
         let reload = Reload {
             origin,

@@ -113,6 +113,12 @@ impl Revoked {
 }
 
 impl Hub {
+    /// Whether this node knows what is revoked, without which it lets nobody in.
+    #[must_use]
+    pub fn knows_revoked(&self) -> bool {
+        self.revoked().known.read().unwrap_or_else(PoisonError::into_inner).complete
+    }
+
     /// Refuses a token that is revoked, whoever shows it.
     ///
     /// # Errors
@@ -123,7 +129,7 @@ impl Hub {
         token_id: Option<&str>,
         issued_at: Option<Timestamp>,
     ) -> Result<(), Refusal> {
-        if !self.revoked().known.read().unwrap_or_else(PoisonError::into_inner).complete {
+        if !self.knows_revoked() {
             let message = "this node does not know yet which tokens are revoked; try again";
             let refusal = Refusal::new(Reason::BrokerUnavailable, message);
             return Err(refusal.with_retry_after(Duration::from_secs(1)));
