@@ -45,7 +45,7 @@ pub use crowd::{CrowdMember, Tally};
 pub use deadline::{DEADLINE, eventually, within};
 pub use dev::Dev;
 pub use event_stream::{Block, EventStream};
-pub use fanline_test_redis::{ClusterSetup, RedisServer, SentinelSetup};
+pub use fanline_test_redis::{ClusterSetup, RedisServer, SentinelSetup, until};
 pub use flood::Flood;
 pub use frame::Frame;
 pub use hub::{Addresses, Hub, HubBuilder, fanline};

@@ -118,6 +118,14 @@ impl Witness {
         within(PATIENCE, &what, known).await.expect("it is followed");
     }
 
+    /// Waits until it was told of a gap.
+    pub async fn is_told_of_a_gap(&self) {
+        let mut record = self.record.clone();
+        let told = record
+            .wait_for(|record| record.steps.iter().rev().any(|step| matches!(step, Step::Gap(..))));
+        within(PATIENCE, "a gap", told).await.expect("it is followed");
+    }
+
     /// Waits until its connection has ended.
     pub async fn ends(&self) {
         let mut record = self.record.clone();

@@ -57,16 +57,27 @@ impl ClusterSetup {
         self.servers[..2].iter().map(RedisServer::url).collect()
     }
 
-    /// The index of some primary other than this one.
-    pub async fn other_primary(&self, home: usize) -> usize {
+    /// The indices of the primaries other than this one.
+    pub async fn other_primaries(&self, home: usize) -> Vec<usize> {
+        let mut others = Vec::new();
         for (index, server) in self.servers.iter().enumerate() {
-            let role: Vec<redis::Value> = server.try_run(&["ROLE"]).await.unwrap_or_default();
-            let is_primary = role.first() == Some(&redis::Value::BulkString(b"master".to_vec()));
-            if index != home && is_primary {
-                return index;
+            if index != home && server.is_primary().await {
+                others.push(index);
             }
         }
-        panic!("there is no other primary");
+        others
+    }
+
+    /// Has the replica of a primary take over, as an operator does, and waits until it has its slots.
+    pub async fn relieve(&self, home: usize) {
+        let id = self.servers[home].id().await;
+        let replicas: Vec<String> = self.servers[home].run(&["CLUSTER", "REPLICAS", &id]).await;
+        let is_named = |server: &&RedisServer| {
+            replicas.iter().any(|replica| replica.contains(&format!(":{}@", server.port)))
+        };
+        let replica = self.servers.iter().find(is_named).expect("each primary has a replica");
+        replica.run::<String>(&["CLUSTER", "FAILOVER"]).await;
+        until("the replica is the primary", async || replica.is_primary().await).await;
     }
 
     /// The index of the primary that has the slot of a key.

@@ -48,6 +48,17 @@ impl SentinelSetup {
         setup
     }
 
+    /// Has the replica take over, as an operator does, and waits until it is the primary.
+    pub async fn relieve(&self) {
+        // Refused while the sentinels do not yet know how the replica is.
+        until("the sentinels begin a failover", async || {
+            let begun = self.sentinels[0].try_run::<String>(&["SENTINEL", "FAILOVER", Self::NAME]);
+            begun.await.is_ok()
+        })
+        .await;
+        until("the replica is the primary", async || self.replica.is_primary().await).await;
+    }
+
     /// The URLs of the sentinels.
     pub fn urls(&self) -> Vec<String> {
         self.sentinels.iter().map(RedisServer::url).collect()

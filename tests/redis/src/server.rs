@@ -2,10 +2,14 @@
 
 use crate::wait::until;
 use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, RedisResult};
+use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// Longest wait for an answer: far more than a server on a loaded machine takes.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// A server process.
 #[derive(Debug)]
@@ -52,6 +56,12 @@ impl RedisServer {
     /// Its name in a cluster.
     pub async fn id(&self) -> String {
         self.run(&["CLUSTER", "MYID"]).await
+    }
+
+    /// Whether it is a primary.
+    pub async fn is_primary(&self) -> bool {
+        let role: Vec<redis::Value> = self.try_run(&["ROLE"]).await.unwrap_or_default();
+        role.first() == Some(&redis::Value::BulkString(b"master".to_vec()))
     }
 
     /// Its URL.
@@ -114,7 +124,11 @@ impl RedisServer {
     }
 
     async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        redis::Client::open(self.url())?.get_multiplexed_async_connection().await
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(ANSWER))
+            .set_response_timeout(Some(ANSWER));
+        let client = redis::Client::open(self.url())?;
+        client.get_multiplexed_async_connection_with_config(&config).await
     }
 
     async fn is_up(&self) {

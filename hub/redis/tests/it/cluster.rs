@@ -16,7 +16,7 @@ async fn a_busy_channel_whose_slot_moves_delivers_each_event_or_names_it_as_lost
     let publisher = Publisher::start(Arc::clone(&near), CHANNEL, Duration::from_millis(2));
     let mut home = setup.home(META).await;
     for _ in 0..3 {
-        let target = setup.other_primary(home).await;
+        let target = setup.other_primaries(home).await[0];
         setup.migrate(META, home, target).await;
         home = target;
         until("both nodes listen there", async || {

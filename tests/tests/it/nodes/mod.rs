@@ -2,6 +2,8 @@
 //!
 //! Each scenario prints its seed and what became of the events. What two nodes do on a good day is in `two_nodes`.
 
+mod failover;
 mod order;
 mod outage;
+mod resharding;
 mod scene;

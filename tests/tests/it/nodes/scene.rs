@@ -7,9 +7,12 @@ use fanline_tests::{
     seeds,
 };
 use futures_util::{StreamExt as _, future, stream};
+use serde_json::Value;
 
 /// The room of all scenarios. Its namespace keeps more than they publish.
 pub(super) const CHANNEL: &str = "room:lobby";
+/// Its meta in Redis, under the usual prefix.
+pub(super) const META: &str = "{fanline:room:lobby}:meta";
 
 /// Seeds that each scenario is tried with.
 const SEEDS: u64 = 5;
@@ -29,9 +32,10 @@ pub(super) struct Scene {
 }
 
 /// How a scene is set.
-#[derive(Clone, Copy)]
 pub(super) struct Setting {
     pub(super) durability: &'static str,
+    /// Scenes on one Redis have different ones.
+    pub(super) prefix: String,
     pub(super) publishers_on_each_node: usize,
     /// Between two events of a publisher.
     pub(super) period: Duration,
@@ -41,6 +45,7 @@ impl Default for Setting {
     fn default() -> Self {
         Self {
             durability: "volatile",
+            prefix: "fanline".to_owned(),
             publishers_on_each_node: 1,
             period: Duration::from_millis(20),
         }
@@ -53,7 +58,10 @@ impl Setting {
         let builder = Hub::builder()
             .set("namespaces.room.history_size", 100_000)
             .set("namespaces.room.presence", true);
-        let nodes: [Hub; 2] = builder.nodes(&(redis, self.durability)).await;
+        let mut broker = redis.broker();
+        broker.insert("durability".to_owned(), self.durability.into());
+        broker.insert("prefix".to_owned(), self.prefix.into());
+        let nodes: [Hub; 2] = builder.nodes(&broker).await;
         let mut witnesses = Vec::new();
         let mut publishers = Vec::new();
         for (number, node) in nodes.iter().enumerate() {
@@ -89,6 +97,11 @@ impl Scene {
         future::join_all(self.nodes.iter().map(Hub::is_ready)).await;
     }
 
+    /// Waits until each member was told of a gap.
+    pub(super) async fn tells_of_a_gap(&self) {
+        future::join_all(self.witnesses.iter().map(Witness::is_told_of_a_gap)).await;
+    }
+
     /// Stops the publishers, lets the members come to the end, and makes up the account.
     pub(super) async fn settles(self, scenario: &str, seed: u64) -> Account {
         let stopping = self.publishers.into_iter().map(Steady::stop);
@@ -110,7 +123,18 @@ impl Scene {
 
 /// A client in the room of the scenarios, and where it starts.
 pub(super) async fn join(node: &Hub, user: &str) -> (Room, Position) {
-    let mut room = node.room(&Token::user(user).everything_in(&["room:*"])).await;
+    let mut room = client(node, user).await;
     let start = position_of(&room.join(CHANNEL).await);
     (room, start)
+}
+
+/// A client that joins from a position, and the answer.
+pub(super) async fn join_since(node: &Hub, user: &str, since: &Position) -> (Room, Value) {
+    let mut room = client(node, user).await;
+    let answer = room.join_since(CHANNEL, since).await;
+    (room, answer)
+}
+
+async fn client(node: &Hub, user: &str) -> Room {
+    node.room(&Token::user(user).everything_in(&["room:*"])).await
 }

@@ -1,0 +1,112 @@
+//! Another server takes over, with what it has of the channel: a new epoch, and what is lost is named.
+
+use fanline_tests::{ClusterSetup, SentinelSetup};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::scene::{META, Setting, join_since, with_each_seed};
+
+/// What happens to the primary.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Killed,
+    /// Stands still, and goes on when another has taken over.
+    Frozen,
+    /// An operator has its replica take over.
+    Relieved,
+}
+
+impl Fate {
+    /// Seeds that follow each other bring all of them.
+    fn of(seed: u64) -> Self {
+        [Self::Killed, Self::Frozen, Self::Relieved][(seed % 3) as usize]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_sentinel_failover_loses_is_named() {
+    with_each_seed(5, async |seed| {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let fate = Fate::of(seed);
+        let mut redis = SentinelSetup::start().await;
+        let mut scene = Setting::default().start(&redis).await;
+        scene.publishes(rng.random_range(20..100)).await;
+        match fate {
+            Fate::Killed => redis.primary.kill(),
+            Fate::Frozen => redis.primary.signal("STOP"),
+            Fate::Relieved => redis.relieve().await,
+        }
+        if !matches!(fate, Fate::Relieved) {
+            scene.turns_red().await;
+        }
+        scene.tells_of_a_gap().await;
+        scene.turns_green().await;
+        if matches!(fate, Fate::Frozen) {
+            redis.primary.signal("CONT");
+        }
+        scene.publishes(50).await;
+        let account = scene.settles(&format!("sentinel, {fate:?}"), seed).await;
+        assert_eq!(account.epochs, 2, "{account}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_cluster_failover_loses_is_named() {
+    with_each_seed(5, async |seed| {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let fate = Fate::of(seed);
+        let mut redis = ClusterSetup::start().await;
+        let mut scene = Setting::default().start(&redis).await;
+        scene.publishes(rng.random_range(20..100)).await;
+        let home = redis.home(META).await;
+        match fate {
+            Fate::Killed => redis.servers[home].kill(),
+            Fate::Frozen => redis.servers[home].signal("STOP"),
+            Fate::Relieved => redis.relieve(home).await,
+        }
+        if !matches!(fate, Fate::Relieved) {
+            scene.turns_red().await;
+        }
+        scene.tells_of_a_gap().await;
+        scene.turns_green().await;
+        if matches!(fate, Fate::Frozen) {
+            redis.servers[home].signal("CONT");
+        }
+        scene.publishes(50).await;
+        let account = scene.settles(&format!("cluster, {fate:?}"), seed).await;
+        assert_eq!(account.epochs, 2, "{account}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_events_that_a_failover_loses_leave_positions_that_never_come_back() {
+    with_each_seed(5, async |seed| {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut redis = SentinelSetup::start().await;
+        let mut scene = Setting::default().start(&redis).await;
+        scene.publishes(20).await;
+        // The replica stands still and is cut off, so that what follows never reaches it.
+        redis.replica.signal("STOP");
+        redis.primary.run::<u64>(&["CLIENT", "KILL", "TYPE", "replica"]).await;
+        let lost = rng.random_range(10..50);
+        scene.publishes(lost).await;
+        redis.primary.kill();
+        scene.turns_red().await;
+        let reached = scene.witnesses[0].record().end().clone();
+        redis.replica.signal("CONT");
+        scene.tells_of_a_gap().await;
+        scene.turns_green().await;
+        // Whoever comes back from a position that was lost is told, whatever stands at its offset now.
+        scene.publishes(lost + 20).await;
+        let (_late, answer) = join_since(&scene.nodes[1], "late", &reached).await;
+        assert_eq!(answer["recovered"], false, "{answer}");
+        assert_eq!(answer["reason"], "epoch_changed", "{answer}");
+        println!("seed {seed}: {lost} events of each publisher were lost with their primary");
+        let account = scene.settles("failover to a replica that was cut off", seed).await;
+        assert_eq!(account.epochs, 2, "{account}");
+        assert!(account.members.iter().all(|member| member.gaps == 1), "{account}");
+    })
+    .await;
+}
