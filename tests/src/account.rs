@@ -142,6 +142,10 @@ fn share(
     let gaps = record.steps.iter().filter(|step| matches!(step, Step::Gap(..))).count();
     let mut share = Share { gaps, ..Share::default() };
     for event in acknowledged {
+        if record.start.is_past(&event.position) {
+            // Before it joined.
+            continue;
+        }
         if came.contains(&event.position) {
             share.delivered += 1;
         } else if record.steps.iter().any(|step| names(step, &event.position, epochs)) {
@@ -217,15 +221,18 @@ mod tests {
         Step::Gap(at(from), at(to))
     }
 
-    fn account(published: &Published, steps: Vec<Step>) -> Result<Share, String> {
+    fn ledger(published: &Published) -> Ledger {
         let acknowledged = published.iter().map(|(position, data)| Acknowledged {
             data: (*data).to_owned(),
             position: at(position),
             at: Instant::now(),
         });
-        let ledger = Ledger { acknowledged: acknowledged.collect(), unknown: 0 };
+        Ledger { acknowledged: acknowledged.collect(), unknown: 0 }
+    }
+
+    fn account(published: &Published, steps: Vec<Step>) -> Result<Share, String> {
         let record = Record { start: at("a-0"), steps, ended: false };
-        Account::of(&[ledger], &[record]).map(|account| account.members[0])
+        Account::of(&[ledger(published)], &[record]).map(|account| account.members[0])
     }
 
     #[test]
@@ -240,6 +247,15 @@ mod tests {
         let published = [("a-1", "x1"), ("b-1", "x2"), ("c-1", "x3")];
         let steps = vec![event("a-1", "x1"), gap("a-1", "c-0"), event("c-1", "x3")];
         assert_eq!(account(&published, steps), Ok(Share { delivered: 2, lost: 1, gaps: 1 }));
+    }
+
+    #[test]
+    fn what_came_before_a_member_joined_is_none_of_its_share() {
+        let start = at("a-1");
+        let record = Record { start, steps: vec![event("a-2", "x2")], ended: false };
+        let acknowledged = ledger(&[("a-1", "x1"), ("a-2", "x2")]);
+        let account = Account::of(&[acknowledged], &[record]).expect("whole");
+        assert_eq!(account.members, [Share { delivered: 1, lost: 0, gaps: 0 }]);
     }
 
     #[test]

@@ -21,6 +21,11 @@ impl Position {
         Self { epoch: self.epoch.clone(), offset: self.offset + by }
     }
 
+    /// Whether it is `other`, or later in the same epoch.
+    pub fn is_past(&self, other: &Self) -> bool {
+        self.epoch == other.epoch && self.offset >= other.offset
+    }
+
     /// The position at `offset` of the same epoch.
     pub fn at(&self, offset: u64) -> Self {
         Self { epoch: self.epoch.clone(), offset }

@@ -1,4 +1,4 @@
-//! A member that writes down what it gets, on a connection that nothing may end.
+//! A member that writes down what it gets, over one connection or several.
 //!
 //! What its [`Record`] is worth is judged by [`Account`](crate::Account).
 
@@ -48,11 +48,35 @@ pub enum Step {
 impl Witness {
     /// A member of a room, from `start` on, which is where it joined.
     pub fn in_room(room: Room, start: Position) -> Self {
-        Self::goes_on_in_room(Record { start, steps: Vec::new(), ended: false }, room)
+        Self::follow_room(Record { start, steps: Vec::new(), ended: false }, room)
     }
 
-    /// A member that was away, and has joined again where its record ends.
-    pub fn goes_on_in_room(record: Record, mut room: Room) -> Self {
+    /// A backend's subscription to one channel, whose first answer is taken here.
+    pub async fn on_stream(mut stream: Streaming<v1::SubscribeResponse>) -> Self {
+        let subscribed = subscribed(&mut stream).await;
+        let start = subscribed.position.expect("a subscription starts somewhere").into();
+        Self::follow_stream(Record { start, steps: Vec::new(), ended: false }, stream)
+    }
+
+    /// The member of this record whose connection has ended, on another that has joined where the record ends.
+    pub fn back_in_room(record: Record, answer: &Value, room: Room) -> Self {
+        assert_eq!(answer["recovered"], true, "{answer}");
+        assert_eq!(position_of(answer), *record.end(), "{answer}");
+        Self::follow_room(Record { ended: false, ..record }, room)
+    }
+
+    /// The subscription of this record whose stream has ended, on another that was asked for from where the record ends.
+    pub async fn back_on_stream(
+        record: Record,
+        mut stream: Streaming<v1::SubscribeResponse>,
+    ) -> Self {
+        let subscribed = subscribed(&mut stream).await;
+        assert_eq!(subscribed.recovered, Some(true), "{subscribed:?}");
+        assert_eq!(subscribed.position.map(Position::from).as_ref(), Some(record.end()));
+        Self::follow_stream(Record { ended: false, ..record }, stream)
+    }
+
+    fn follow_room(record: Record, mut room: Room) -> Self {
         Self::follow(record, async move |record| {
             while let Some(frame) = room.frame().await {
                 let position = |key: &str| {
@@ -71,15 +95,7 @@ impl Witness {
         })
     }
 
-    /// A backend's subscription to one channel, whose first answer is taken here.
-    pub async fn on_stream(mut stream: Streaming<v1::SubscribeResponse>) -> Self {
-        let first = within(PATIENCE, "the subscription", stream.message()).await;
-        let Some(Item::Subscribed(subscribed)) = first.ok().flatten().and_then(|first| first.item)
-        else {
-            panic!("not subscribed");
-        };
-        let start = subscribed.position.expect("a subscription starts somewhere").into();
-        let record = Record { start, steps: Vec::new(), ended: false };
+    fn follow_stream(record: Record, mut stream: Streaming<v1::SubscribeResponse>) -> Self {
         Self::follow(record, async move |record| {
             while let Ok(Some(next)) = stream.message().await {
                 let at = |position: Option<v1::Position>| position.expect("a position").into();
@@ -176,6 +192,14 @@ impl Step {
                     || (position.epoch == to.epoch && position.offset <= to.offset)
             }
         }
+    }
+}
+
+async fn subscribed(stream: &mut Streaming<v1::SubscribeResponse>) -> v1::Subscribed {
+    let first = within(PATIENCE, "the subscription", stream.message()).await;
+    match first.expect("the stream goes on").expect("it has not ended").item {
+        Some(Item::Subscribed(subscribed)) => subscribed,
+        other => panic!("first comes {other:?}"),
     }
 }
 

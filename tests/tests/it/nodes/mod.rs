@@ -2,8 +2,10 @@
 //!
 //! Each scenario prints its seed and what became of the events. What two nodes do on a good day is in `two_nodes`.
 
+mod death;
 mod failover;
 mod order;
 mod outage;
+mod recovery;
 mod resharding;
 mod scene;

@@ -70,11 +70,12 @@ impl Setting {
             let stream = node.rpc().await.subscribe(CHANNEL, None).await;
             witnesses.push(Witness::on_stream(stream).await);
         }
-        for (node, letter) in nodes.iter().zip('a'..) {
+        for (home, letter) in ['a', 'b'].into_iter().enumerate() {
             for number in 0..self.publishers_on_each_node {
                 let name = format!("{letter}{number}-");
-                let rpc = node.rpc().await;
-                publishers.push(Steady::start(vec![rpc], CHANNEL, &name, self.period));
+                // Each has a node of its own, and the other one for bad days.
+                let ways = vec![nodes[home].rpc().await, nodes[1 - home].rpc().await];
+                publishers.push(Steady::start(ways, CHANNEL, &name, self.period));
             }
         }
         Scene { nodes, witnesses, publishers }
