@@ -67,6 +67,13 @@ impl Upgrade {
         self
     }
 
+    /// A ticket in the address.
+    #[must_use]
+    pub fn ticket(mut self, ticket: &str) -> Self {
+        self.query = format!("?ticket={ticket}");
+        self
+    }
+
     /// The page that opens the connection.
     #[must_use]
     pub fn origin(self, origin: &str) -> Self {

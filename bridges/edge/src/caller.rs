@@ -5,7 +5,9 @@
 //! present in channels. Nothing of it is needed to answer a request: any other node verifies the token anew.
 
 use crate::client::Client;
-use crate::limits::{CALLER_IDLE, CALLERS, LEAVES_AT_ONCE, RETRY_WHEN_FULL};
+use crate::limits::{
+    CALLER_IDLE, CALLERS, LEAVES_AT_ONCE, RETRY_WHEN_FULL, TICKET_BURST, TICKETS_PER_SECOND,
+};
 use crate::presence::Presences;
 use crate::rate::{Budget, RateLimit};
 use crate::token::{Identity, TokenDigest};
@@ -28,6 +30,7 @@ pub struct Callers(Arc<Table>);
 pub struct Caller {
     client: Client,
     operations: Budget,
+    tickets: Budget,
     presences: Arc<Presences>,
     calls: Arc<Semaphore>,
 }
@@ -40,7 +43,8 @@ impl Callers {
     }
 
     fn with_room(hub: Hub, operations: RateLimit, callers_max: usize) -> Self {
-        Callers(Arc::new(Table { hub, operations, callers_max, state: Mutex::default() }))
+        let tickets = RateLimit::new(TICKETS_PER_SECOND, TICKET_BURST, Arc::clone(hub.clock()));
+        Callers(Arc::new(Table { hub, operations, tickets, callers_max, state: Mutex::default() }))
     }
 
     /// The caller with a token, if it is in use and was verified by the rules of this
@@ -80,9 +84,9 @@ impl Callers {
             let connection = hub.connection_id();
             let client = Client::new(hub.clone(), connection, Transport::LongPoll, identity);
             let presences = Arc::new(Presences::new(hub.clone(), client.clone()));
-            let operations = self.0.operations.budget();
+            let (operations, tickets) = (self.0.operations.budget(), self.0.tickets.budget());
             let calls = Arc::new(Semaphore::new(hub.limits().commands_in_flight));
-            let caller = Caller { client, operations, presences, calls };
+            let caller = Caller { client, operations, tickets, presences, calls };
             Entry { caller: Arc::new(caller), generation, last_used: now }
         });
         (entry.generation, entry.last_used) = (generation, now);
@@ -148,6 +152,16 @@ impl Caller {
                 .with_retry_after(wait)
         })
     }
+
+    /// Takes one ticket from its budget.
+    ///
+    /// # Errors
+    /// [`Reason::RateLimited`], with the time to wait.
+    pub(crate) fn take_ticket(&self) -> Result<(), Refusal> {
+        self.tickets.take().map_err(|wait| {
+            Refusal::new(Reason::RateLimited, "too many tickets; slow down").with_retry_after(wait)
+        })
+    }
 }
 
 impl fmt::Debug for Callers {
@@ -159,6 +173,7 @@ impl fmt::Debug for Callers {
 struct Table {
     hub: Hub,
     operations: RateLimit,
+    tickets: RateLimit,
     callers_max: usize,
     state: Mutex<State>,
 }

@@ -1,4 +1,4 @@
-//! Where a client's token may stand in a request (contract section 3).
+//! Where a client's token, or a ticket for one, may stand in a request (contract section 3).
 //!
 //! Finding it is all that happens here; whether it is true is for [`TokenVerifier`](crate::TokenVerifier). A first
 //! frame with a token is the WebSocket bridge's own affair.
@@ -16,14 +16,17 @@ const COOKIE: &str = "fanline_token";
 /// The query parameter that may hold a token, where the configuration says so.
 const QUERY: &str = "access_token";
 
-/// The token of a request.
+/// The query parameter that may hold a ticket.
+const TICKET: &str = "ticket";
+
+/// The token of a request, or the ticket that stands for one.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Credential {
-    token: String,
+    text: String,
     place: CredentialPlace,
 }
 
-/// Where a token stood.
+/// Where a credential stood, which also says what it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CredentialPlace {
     /// `Authorization: Bearer`.
@@ -34,6 +37,8 @@ pub enum CredentialPlace {
     Cookie,
     /// The query parameter `access_token`.
     Query,
+    /// The query parameter `ticket`: not a token, but what [one was exchanged for](crate::ticket).
+    Ticket,
 }
 
 /// The parts of a request in which a token may stand.
@@ -52,10 +57,16 @@ pub struct CredentialSources<'a> {
 }
 
 impl Credential {
-    /// The token, not yet verified.
+    /// The token, not yet verified, or the ticket, not yet redeemed.
     #[must_use]
-    pub fn token(&self) -> &str {
-        &self.token
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same, for keeps.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
     }
 
     /// Where it stood.
@@ -72,21 +83,21 @@ impl fmt::Debug for Credential {
 }
 
 impl CredentialSources<'_> {
-    /// The token of the request, if it carries one.
+    /// The credential of the request, if it carries one.
     ///
     /// # Errors
-    /// [`Reason::InvalidArgument`] for two tokens that differ: which of them counts must not depend on who reads them.
+    /// [`Reason::InvalidArgument`] for two that differ: which of them counts must not depend on who reads them.
     /// [`Reason::Unauthenticated`] for one that cannot be a token, or another scheme than `Bearer`.
     /// [`Reason::OriginDenied`] when a foreign page brings nothing but the cookie.
     pub fn find(&self) -> Result<Option<Credential>, Refusal> {
         let mut found: Option<Credential> = None;
-        for (place, token) in self.all()? {
-            let token = token_text(token)?;
+        for (place, text) in self.all()? {
+            let text = token_text(text)?;
             match &found {
-                None => found = Some(Credential { token: token.to_owned(), place }),
-                Some(first) if first.token == token => {}
+                None => found = Some(Credential { text: text.to_owned(), place }),
+                Some(first) if first.text == text => {}
                 Some(_) => {
-                    let message = "the request carries two different tokens; send one";
+                    let message = "the request carries two different credentials; send one";
                     return Err(Refusal::new(Reason::InvalidArgument, message));
                 }
             }
@@ -101,7 +112,7 @@ impl CredentialSources<'_> {
         cookie::values(self.headers, COOKIE).next().is_some()
     }
 
-    /// Every token that counts, in the order of the contract.
+    /// Every credential that counts, in the order of the contract.
     fn all(&self) -> Result<Vec<(CredentialPlace, &[u8])>, Refusal> {
         let mut all = Vec::new();
         for header in self.headers.get_all(AUTHORIZATION) {
@@ -118,17 +129,17 @@ impl CredentialSources<'_> {
             );
         }
         if self.query_token {
-            let parameters = self
-                .uri
-                .query()
-                .unwrap_or_default()
-                .split('&')
-                .filter_map(|pair| pair.split_once('='));
-            let tokens =
-                parameters.filter(|(name, _)| *name == QUERY).map(|(_, token)| token.as_bytes());
-            all.extend(tokens.map(|token| (CredentialPlace::Query, token)));
+            all.extend(self.parameters(QUERY).map(|token| (CredentialPlace::Query, token)));
         }
+        all.extend(self.parameters(TICKET).map(|ticket| (CredentialPlace::Ticket, ticket)));
         Ok(all)
+    }
+
+    fn parameters(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let pairs = self.uri.query().unwrap_or_default().split('&');
+        let named =
+            pairs.filter_map(|pair| pair.split_once('=')).filter(move |pair| pair.0 == name);
+        named.map(|(_, value)| value.as_bytes())
     }
 }
 
@@ -177,7 +188,7 @@ mod tests {
         let sources =
             CredentialSources { headers: &map, uri: &uri, subprotocols, origin, query_token };
         let found = sources.find().map_err(|refusal| refusal.reason())?;
-        Ok(found.map(|credential| (credential.token, credential.place)))
+        Ok(found.map(|credential| (credential.text, credential.place)))
     }
 
     /// From a page on the list, the query allowed.
@@ -207,6 +218,7 @@ mod tests {
         assert_eq!(find(&[(SEC_WEBSOCKET_PROTOCOL, offer)], ""), at(CredentialPlace::Subprotocol));
         assert_eq!(find(&[(COOKIE, b"x=1; fanline_token=a.b.c")], ""), at(CredentialPlace::Cookie));
         assert_eq!(find(&[], "?x=1&access_token=a.b.c"), at(CredentialPlace::Query));
+        assert_eq!(find(&[], "?ticket=a.b.c&x=1"), at(CredentialPlace::Ticket));
     }
 
     #[test]
@@ -222,8 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn a_token_in_the_query_counts_only_if_configured() {
+    fn a_token_in_the_query_counts_only_if_configured_and_a_ticket_always() {
         assert_eq!(find_in(&[], "?access_token=a.b.c", RequestOrigin::Allowed, false), Ok(None));
+        let ticket = find_in(&[], "?ticket=a.b.c", RequestOrigin::Unnamed, false);
+        assert_eq!(ticket, at(CredentialPlace::Ticket));
     }
 
     #[test]
@@ -249,7 +263,9 @@ mod tests {
                 "{other:?}"
             );
         }
-        assert_eq!(find(&[bearer], "?access_token=a.b.d"), Err(Reason::InvalidArgument));
+        assert_eq!(find(&[bearer.clone()], "?access_token=a.b.d"), Err(Reason::InvalidArgument));
+        assert_eq!(find(&[bearer], "?ticket=t"), Err(Reason::InvalidArgument));
+        assert_eq!(find(&[], "?ticket=t&ticket=u"), Err(Reason::InvalidArgument));
         assert_eq!(find(&[], "?access_token=a&access_token=b"), Err(Reason::InvalidArgument));
     }
 
@@ -278,7 +294,7 @@ mod tests {
 
     #[test]
     fn debug_output_hides_the_token() {
-        let credential = Credential { token: "topsecret".into(), place: CredentialPlace::Cookie };
+        let credential = Credential { text: "topsecret".into(), place: CredentialPlace::Cookie };
         assert!(!format!("{credential:?}").contains("topsecret"));
     }
 

@@ -3,15 +3,16 @@
 use crate::address::TrustedProxies;
 use crate::admission::{Admission, Admitted};
 use crate::caller::{Caller, Callers};
-use crate::credential::{Credential, CredentialSources};
+use crate::credential::{Credential, CredentialPlace, CredentialSources};
 use crate::drain::Drain;
-use crate::metrics::EdgeMetrics;
+use crate::metrics::{EdgeMetrics, TicketUse};
 use crate::origin::{OriginPolicy, RequestOrigin};
 use crate::rate::RateLimit;
 use crate::subprotocol::Subprotocols;
+use crate::ticket::{self, Ticket};
 use crate::token::{Identity, TokenDigest, TokenVerifier};
 use fanline_core::{Hub, Reason, Refusal};
-use http::request;
+use http::{HeaderMap, request};
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -95,17 +96,18 @@ impl Edge {
     /// Lets an upgrade in, or not: cheap questions first, the signature of its token last. Refusals are counted.
     ///
     /// # Errors
-    /// Draining, a foreign origin, too many connections, two tokens, or a token that does not verify.
-    pub fn enter(
+    /// Draining, a foreign origin, too many connections, two credentials, a token that does not verify, or a ticket that
+    /// is none (any more).
+    pub async fn enter(
         &self,
         peer: IpAddr,
         request: &request::Parts,
         subprotocols: &Subprotocols<'_>,
     ) -> Result<Entrance, Refusal> {
-        let entrance = self
-            .origins
-            .check(&request.headers)
-            .and_then(|origin| self.try_enter(peer, request, subprotocols, origin));
+        let entrance = match self.origins.check(&request.headers) {
+            Ok(origin) => self.try_enter(peer, request, subprotocols, origin).await,
+            Err(refusal) => Err(refusal),
+        };
         entrance.inspect_err(|refusal| self.metrics.refused(refusal.reason()))
     }
 
@@ -114,38 +116,100 @@ impl Edge {
     ///
     /// # Errors
     /// As [`enter`](Self::enter), a foreign origin only with a cookie.
-    pub fn enter_http(&self, peer: IpAddr, request: &request::Parts) -> Result<Entrance, Refusal> {
+    pub async fn enter_http(
+        &self,
+        peer: IpAddr,
+        request: &request::Parts,
+    ) -> Result<Entrance, Refusal> {
         let origin = self.origins.origin(&request.headers);
-        let entrance = self.try_enter(peer, request, &Subprotocols::default(), origin);
+        let entrance = self.try_enter(peer, request, &Subprotocols::default(), origin).await;
         entrance.inspect_err(|refusal| self.metrics.refused(refusal.reason()))
     }
 
     /// Whose plain HTTP request this is, of those that are answered and done. It costs the caller an operation, and
-    /// an address that shows a token for the first time an attempt to connect. None: it carries no token. Refusals are
-    /// counted.
+    /// an address that shows a token for the first time, or a ticket, an attempt to connect. None: it carries no token.
+    /// Refusals are counted.
     ///
     /// # Errors
-    /// Draining, a foreign origin with a cookie, two tokens, a token that does not verify, or too many requests.
-    pub fn caller(
+    /// Draining, a foreign origin with a cookie, two credentials, a token that does not verify, a ticket that is none
+    /// (any more), or too many requests.
+    pub async fn caller(
         &self,
         peer: IpAddr,
         request: &request::Parts,
     ) -> Result<Option<Arc<Caller>>, Refusal> {
-        let caller = self.try_caller(peer, request);
+        let caller = match self.http_credential(request) {
+            Ok(Some(credential)) => {
+                let caller = self.call_with(credential, peer, &request.headers).await;
+                caller.map(|(caller, _token)| Some(caller))
+            }
+            Ok(None) => Ok(None),
+            Err(refusal) => Err(refusal),
+        };
         caller.inspect_err(|refusal| self.metrics.refused(refusal.reason()))
     }
 
-    fn try_caller(
+    /// A ticket for the token of a plain HTTP request. None: it carries no token. Refusals are counted.
+    ///
+    /// # Errors
+    /// As [`caller`](Self::caller), a token that is revoked, a request that has only a ticket itself, too many tickets,
+    /// or a broker that is not available.
+    pub async fn ticket(
         &self,
         peer: IpAddr,
         request: &request::Parts,
-    ) -> Result<Option<Arc<Caller>>, Refusal> {
+    ) -> Result<Option<Ticket>, Refusal> {
+        let ticket = match self.http_credential(request) {
+            Ok(Some(credential)) => {
+                self.exchange(credential, peer, &request.headers).await.map(Some)
+            }
+            Ok(None) => Ok(None),
+            Err(refusal) => Err(refusal),
+        };
+        ticket.inspect_err(|refusal| self.metrics.refused(refusal.reason()))
+    }
+
+    async fn exchange(
+        &self,
+        credential: Credential,
+        peer: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<Ticket, Refusal> {
+        if credential.place() == CredentialPlace::Ticket {
+            // Else a ticket that leaked would be as good as its token.
+            let message = "a ticket gets no other ticket; send the token itself";
+            return Err(Refusal::new(Reason::PermissionDenied, message));
+        }
+        let (caller, token) = self.call_with(credential, peer, headers).await?;
+        caller.client().check_revoked()?;
+        caller.take_ticket()?;
+        let ticket = ticket::issue(&self.hub, &token, caller.client().expires_in()).await?;
+        self.metrics.ticket(TicketUse::Issued);
+        Ok(ticket)
+    }
+
+    /// The credential of a plain HTTP request.
+    fn http_credential(&self, request: &request::Parts) -> Result<Option<Credential>, Refusal> {
         self.check_drain()?;
         let origin = self.origins.origin(&request.headers);
-        let Some(credential) = self.credential(request, &Subprotocols::default(), origin)? else {
-            return Ok(None);
-        };
-        let digest = TokenDigest::of(credential.token());
+        self.credential(request, &Subprotocols::default(), origin)
+    }
+
+    /// Who calls, and with which token.
+    async fn call_with(
+        &self,
+        credential: Credential,
+        peer: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<(Arc<Caller>, String), Refusal> {
+        let attempt = || self.admission.attempt(self.proxies.client(peer, headers));
+        let by_ticket = credential.place() == CredentialPlace::Ticket;
+        if by_ticket {
+            // Whoever guesses tickets makes us ask the broker.
+            attempt()?;
+        }
+        let token = self.token(credential).await?;
+        let digest = TokenDigest::of(&token);
         // Asked before the token is verified: rules that are replaced meanwhile are noticed by the next request.
         let generation = self.tokens.generation();
         let caller = match self.0.callers.find(&digest, generation) {
@@ -154,17 +218,19 @@ impl Edge {
                 caller
             }
             None => {
-                // Whoever guesses tokens makes us check signatures.
-                self.admission.attempt(self.proxies.client(peer, &request.headers))?;
-                let identity = self.tokens.verify(credential.token())?;
+                if !by_ticket {
+                    // Whoever guesses tokens makes us check signatures.
+                    attempt()?;
+                }
+                let identity = self.tokens.verify(&token)?;
                 self.0.callers.insert(digest, generation, identity)?
             }
         };
         caller.take_operation()?;
-        Ok(Some(caller))
+        Ok((caller, token))
     }
 
-    fn try_enter(
+    async fn try_enter(
         &self,
         peer: IpAddr,
         request: &request::Parts,
@@ -174,7 +240,10 @@ impl Edge {
         self.check_drain()?;
         let mut admitted = self.admission.admit(self.proxies.client(peer, &request.headers))?;
         let identity = match self.credential(request, subprotocols, origin)? {
-            Some(credential) => Some(self.identify(credential.token(), &mut admitted)?),
+            Some(credential) => {
+                let token = self.token(credential).await?;
+                Some(self.identify(&token, &mut admitted)?)
+            }
             None => None,
         };
         Ok(Entrance { admitted, identity })
@@ -204,6 +273,22 @@ impl Edge {
         sources.find()
     }
 
+    /// The token of a credential, not yet verified. A ticket is used up by this.
+    async fn token(&self, credential: Credential) -> Result<String, Refusal> {
+        match credential.place() {
+            CredentialPlace::Authorization
+            | CredentialPlace::Subprotocol
+            | CredentialPlace::Cookie
+            | CredentialPlace::Query => Ok(credential.into_text()),
+            CredentialPlace::Ticket => {
+                let token = ticket::redeem(&self.hub, credential.text()).await;
+                let outcome = if token.is_ok() { TicketUse::Redeemed } else { TicketUse::Refused };
+                self.metrics.ticket(outcome);
+                token
+            }
+        }
+    }
+
     /// Verifies a token and counts the connection for its user.
     ///
     /// # Errors
@@ -226,3 +311,6 @@ impl Deref for Edge {
         &self.0.parts
     }
 }
+
+#[cfg(test)]
+mod tests;

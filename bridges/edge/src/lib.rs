@@ -17,6 +17,7 @@ pub mod origin;
 mod cookie;
 pub mod credential;
 pub mod subprotocol;
+pub mod ticket;
 pub mod token;
 
 // How much of it is let through.
@@ -41,6 +42,9 @@ pub mod edge;
 pub mod presence;
 pub mod timers;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
 pub use address::{AddressKey, ClientAddress, TrustedProxies};
 pub use admission::{Admission, Admitted};
 pub use caller::{Caller, Callers};
@@ -53,4 +57,5 @@ pub use origin::{OriginPolicy, RequestOrigin};
 pub use query::Query;
 pub use rate::{OperationBudget, RateLimit, Verdict};
 pub use subprotocol::Subprotocols;
+pub use ticket::Ticket;
 pub use token::{Identity, TokenRules, TokenVerifier};

@@ -26,6 +26,13 @@ pub const CALLERS: usize = 100_000;
 /// How long such a token is remembered after its last request: its operation rate is full again by then, and whoever
 /// polls has come back.
 pub const CALLER_IDLE: Duration = Duration::from_secs(60);
+/// How long a ticket is good: for a page that opens its connection at once, over a slow network.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(30);
+/// Tickets of one token per second: a client that cannot keep a connection needs one for each attempt, and backs off.
+pub const TICKETS_PER_SECOND: u32 = 1;
+/// Tickets of one token at once after a pause: some tabs with a few connections each. With [`TICKETS_PER_SECOND`] at most
+/// 62 of them are with the broker at a time, at the size of the token.
+pub const TICKET_BURST: u32 = 32;
 /// Ended presences that are taken out of the broker at once.
 pub const LEAVES_AT_ONCE: usize = 64;
 /// What a caller is told to wait when something is full that only others can empty.

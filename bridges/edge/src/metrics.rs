@@ -9,6 +9,7 @@
 //! | `fanline_refusals_total` | counter | `reason` |
 //! | `fanline_panics_total` | counter | |
 //! | `fanline_callers` | gauge | |
+//! | `fanline_tickets_total` | counter | `outcome` |
 
 use fanline_core::Reason;
 use fanline_core::metrics::ReasonLabel;
@@ -30,6 +31,17 @@ pub enum Transport {
     Poll,
 }
 
+/// What became of a ticket.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum TicketUse {
+    /// A token was exchanged for it.
+    Issued,
+    /// It let a request in.
+    Redeemed,
+    /// It was none, or none any more, or the broker did not say.
+    Refused,
+}
+
 /// The metrics of all bridges. Clones share their values.
 #[derive(Clone, Debug)]
 pub struct EdgeMetrics {
@@ -40,6 +52,7 @@ pub struct EdgeMetrics {
     refusals: Family<ReasonLabel, Counter>,
     panics: Counter,
     callers: Gauge,
+    tickets: Family<TicketLabel, Counter>,
 }
 
 /// A connection that is counted until this is dropped.
@@ -59,10 +72,14 @@ impl EdgeMetrics {
             refusals: Family::default(),
             panics: Counter::default(),
             callers: Gauge::default(),
+            tickets: Family::default(),
         };
         for transport in Transport::ALL {
             let _starts_at_zero = metrics.connections.get_or_create(&TransportLabel { transport });
             let _starts_at_zero = metrics.opened.get_or_create(&TransportLabel { transport });
+        }
+        for outcome in TicketUse::ALL {
+            let _starts_at_zero = metrics.tickets.get_or_create(&TicketLabel { outcome });
         }
         for reason in Reason::ALL {
             let _starts_at_zero = metrics.refusals.get_or_create(&ReasonLabel { reason });
@@ -77,6 +94,7 @@ impl EdgeMetrics {
             "Tokens of plain HTTP requests that are remembered",
             metrics.callers.clone(),
         );
+        registry.register("tickets", "Tickets by what became of them", metrics.tickets.clone());
         registry.register("panics", "Connections ended by a defect", metrics.panics.clone());
         registry.register("refusals", "Requests and operations refused", metrics.refusals.clone());
         metrics
@@ -112,6 +130,11 @@ impl EdgeMetrics {
         self.callers.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// Counts what became of a ticket.
+    pub(crate) fn ticket(&self, outcome: TicketUse) {
+        self.tickets.get_or_create(&TicketLabel { outcome }).inc();
+    }
+
     /// Counts a refusal.
     pub fn refused(&self, reason: Reason) {
         self.refusals.get_or_create(&ReasonLabel { reason }).inc();
@@ -136,6 +159,25 @@ impl EncodeLabelValue for Transport {
             Transport::Poll => "poll",
         })
     }
+}
+
+impl TicketUse {
+    const ALL: [TicketUse; 3] = [TicketUse::Issued, TicketUse::Redeemed, TicketUse::Refused];
+}
+
+impl EncodeLabelValue for TicketUse {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            TicketUse::Issued => "issued",
+            TicketUse::Redeemed => "redeemed",
+            TicketUse::Refused => "refused",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct TicketLabel {
+    outcome: TicketUse,
 }
 
 #[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]

@@ -15,8 +15,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::time::timeout;
 
-/// The head of a request, and whose it is. Nothing of its body was read before that was known.
-#[derive(Debug)]
+/// The head of a request, and whose it is. Nothing of its body was read before that was known. There is no `Debug` of
+/// it: its headers and its query may hold a token or a ticket.
 pub(crate) struct Call {
     pub(crate) caller: Arc<Caller>,
     pub(crate) peer: IpAddr,
@@ -29,17 +29,8 @@ impl FromRequestParts<Edge> for Call {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Response> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.expect("the listener tells each request its peer").0.ip();
-        // Refusals are counted where they are decided.
-        let caller = match edge.caller(peer, parts) {
-            Ok(Some(caller)) => caller,
-            Ok(None) => {
-                edge.metrics.refused(Reason::Unauthenticated);
-                return Err(token_required().map(Body::from));
-            }
-            Err(refusal) => return Err(problem(&refusal).map(Body::from)),
-        };
+        let peer = peer(parts);
+        let caller = known(edge, edge.caller(peer, parts).await)?;
         let (method, headers) = (parts.method.clone(), std::mem::take(&mut parts.headers));
         Ok(Call { caller, peer, method, headers, uri: parts.uri.clone() })
     }
@@ -54,6 +45,28 @@ impl Call {
     /// The parameters of the query.
     pub(crate) fn query(&self) -> Query<'_> {
         Query::of(&self.uri)
+    }
+}
+
+/// The address of the other end of a request's connection.
+pub(crate) fn peer(parts: &Parts) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.expect("the listener tells each request its peer").0.ip()
+}
+
+/// What belongs to the token of a request, or the answer to one that has none, or no good one.
+///
+/// # Errors
+/// The answer. A refusal is counted where it is decided.
+#[expect(clippy::result_large_err, reason = "the answer is sent at once, and not passed on")]
+pub(crate) fn known<T>(edge: &Edge, found: Result<Option<T>, Refusal>) -> Result<T, Response> {
+    match found {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => {
+            edge.metrics.refused(Reason::Unauthenticated);
+            Err(token_required().map(Body::from))
+        }
+        Err(refusal) => Err(problem(&refusal).map(Body::from)),
     }
 }
 

@@ -23,7 +23,7 @@ use utoipa::{Modify, OpenApi};
         (name = "poll", description = "Receive events by asking again and again"),
         (name = "uplink", description = "Act on channels, one request each"),
     ),
-    security(("bearer" = []), ("cookie" = [])),
+    security(("bearer" = []), ("cookie" = []), ("ticket" = [])),
     modifiers(&Credentials),
 )]
 pub(crate) struct Document;
@@ -41,6 +41,11 @@ impl Modify for Credentials {
             "Counts only with an `Origin` that the hub allows",
         );
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+        let ticket = ApiKeyValue::with_description(
+            "ticket",
+            "From `POST /v1/tickets`; good for one request within 30 s",
+        );
+        components.add_security_scheme("ticket", SecurityScheme::ApiKey(ApiKey::Query(ticket)));
     }
 }
 

@@ -21,6 +21,7 @@ pub fn router(edge: Edge) -> Router {
         .routes(routes!(uplink::call::call))
         .routes(routes!(uplink::presence))
         .routes(routes!(uplink::history))
+        .routes(routes!(uplink::ticket::issue))
         .split_for_parts();
     routes
         .route("/openapi.json", get(openapi::serve(document)))

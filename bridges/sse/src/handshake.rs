@@ -41,7 +41,7 @@ async fn answer(
     if !takes_event_stream(&request.headers) {
         return not_acceptable(&edge);
     }
-    let entrance = match edge.enter_http(peer.ip(), &request) {
+    let entrance = match edge.enter_http(peer.ip(), &request).await {
         Ok(entrance) => entrance,
         Err(refusal) => return overload::refuse(&refusal, &request.headers, edge.hub.random()),
     };

@@ -56,7 +56,7 @@ async fn upgrade(
             return problem(&refusal).map(Body::from);
         }
     };
-    let entrance = match edge.enter(peer.ip(), &parts, &subprotocols) {
+    let entrance = match edge.enter(peer.ip(), &parts, &subprotocols).await {
         Ok(entrance) => entrance,
         Err(refusal) => return problem(&refusal).map(Body::from),
     };

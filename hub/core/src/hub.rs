@@ -1,6 +1,8 @@
 //! The hub of one node: what the bridges and the gRPC front talk to.
 
-use crate::broker::{Broker, ChannelState, HistoryPage, HistoryQuery, Notice, NoticeReceiver};
+use crate::broker::{
+    Broker, BrokerError, ChannelState, HistoryPage, HistoryQuery, Notice, NoticeReceiver,
+};
 use crate::channel::ChannelName;
 use crate::clock::Clock;
 use crate::command::Commands;
@@ -15,6 +17,7 @@ use crate::namespace::{NamespaceOptions, Namespaces};
 use crate::random::Random;
 use crate::validator::{EventValidator, NoCatalog};
 use crate::{Offset, Refusal};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -234,6 +237,27 @@ impl Hub {
     /// A broker that is not available.
     pub async fn state(&self, channel: &ChannelName) -> Result<ChannelState, Refusal> {
         Ok(self.broker().history(channel, HistoryQuery::state()).await?.state)
+    }
+
+    /// Keeps a value under a key for a time, for whichever node [takes](Self::take_note) it first.
+    ///
+    /// # Errors
+    /// A broker that is full, or not available.
+    pub async fn keep_note(
+        &self,
+        key: &str,
+        value: Bytes,
+        life: Duration,
+    ) -> Result<(), BrokerError> {
+        self.broker().notes().keep(key, value, life).await
+    }
+
+    /// Takes a value that some node keeps: of all that ask for a key, one gets it.
+    ///
+    /// # Errors
+    /// A broker that is not available: it may have been taken.
+    pub async fn take_note(&self, key: &str) -> Result<Option<Bytes>, BrokerError> {
+        self.broker().notes().take(key).await
     }
 
     /// A page of history for whoever catches up. A broker that is away is asked again until it answers: those who

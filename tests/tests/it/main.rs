@@ -36,6 +36,7 @@ mod resume;
 mod rooms;
 mod sdk;
 mod stalled;
+mod tickets;
 mod tls;
 mod token_life;
 mod two_nodes;

@@ -84,6 +84,7 @@ async fn the_openapi_document_names_every_route_with_its_methods() {
         ("/v1/call", "post"),
         ("/v1/presence", "get"),
         ("/v1/history", "get"),
+        ("/v1/tickets", "post"),
     ] {
         assert!(document["paths"][path][method].is_object(), "{method} {path} in {document}");
         // What is documented is served: it wants a token, and does not say that there is nothing.

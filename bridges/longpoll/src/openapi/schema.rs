@@ -71,6 +71,15 @@ pub(crate) struct Reply {
     more: Option<bool>,
 }
 
+/// A credential for one request.
+#[derive(ToSchema)]
+pub(crate) struct Ticket {
+    /// What to send as `ticket` in the query.
+    ticket: String,
+    /// For how many seconds it is good.
+    expires_in: u64,
+}
+
 /// The members of a channel.
 #[derive(ToSchema)]
 pub(crate) struct Presence {
