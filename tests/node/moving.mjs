@@ -1,9 +1,7 @@
 // Publishes on both nodes in turn while a client moves between transports and nodes, in Node or in Chromium, and prints
 // what it has seen.
 
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
 import { WebSocket } from 'ws';
 import { connect } from '../../clients/js/dist/index.js';
@@ -11,6 +9,7 @@ import { balance } from './balancer.mjs';
 import { browserOptions } from './browser.mjs';
 import { follow } from './mover.mjs';
 import { options } from './options.mjs';
+import { servePages } from './pages.mjs';
 
 const { where, nodes, port, token, channel, total, seed } = options(
   'where',
@@ -54,12 +53,7 @@ async function inChromium() {
     ['/mover.js', ['text/javascript', await readFile('mover.mjs', 'utf8')]],
     ['/fanline.js', ['text/javascript', await readFile('../../clients/js/dist/index.js', 'utf8')]],
   ]);
-  const server = createServer((request, response) => {
-    const [type, body] = files.get(request.url) ?? ['text/plain', ''];
-    response.writeHead(files.has(request.url) ? 200 : 404, { 'content-type': type }).end(body);
-  });
-  server.listen(Number(port), '127.0.0.1');
-  await once(server, 'listening');
+  const server = await servePages(port, (path) => files.get(path));
   const browser = await chromium.launch(browserOptions);
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${port}/`);

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -12,6 +13,10 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tonic::transport::Endpoint;
+
+use crate::api_key::ApiKey;
+use crate::rpc::Rpc;
 
 /// The name in the server's certificate.
 const SERVER: &str = "localhost";
@@ -28,6 +33,8 @@ impl Authority {
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key can be made");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        // OpenSSL takes a certificate for its own issuer when both have the same name.
+        params.distinguished_name.push(DnType::CommonName, "authority of the tests");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority signs itself");
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -37,6 +44,11 @@ impl Authority {
         authority.write("cert.pem", &certificate);
         authority.write("key.pem", &key);
         authority
+    }
+
+    /// The file that clients trust.
+    pub fn certificate(&self) -> PathBuf {
+        self.path("ca.pem")
     }
 
     /// A reference to one of its files as the configuration has it: `ca.pem`, `cert.pem` or `key.pem`.
@@ -57,6 +69,28 @@ impl Authority {
         let stream = TcpStream::connect(address).await?;
         let name = ServerName::try_from(SERVER).expect("it is a name");
         TlsConnector::from(Arc::new(self.client(client))).connect(name, stream).await
+    }
+
+    /// Connects to a gRPC listener as a backend that trusts this authority, with the key to everything.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the connection fails with after the handshake.
+    pub async fn rpc(
+        &self,
+        address: SocketAddr,
+        client: TlsClient,
+    ) -> Result<Rpc, tonic::transport::Error> {
+        let stream = self.connect(address, client).await.expect("a handshake");
+        let mut stream = Some(TokioIo::new(stream));
+        let connector = tower::service_fn(move |_| {
+            let stream =
+                stream.take().ok_or_else(|| std::io::Error::other("one connection, and no second"));
+            async move { stream }
+        });
+        let endpoint = Endpoint::from_static("http://localhost");
+        let connection = endpoint.connect_with_connector(connector).await?;
+        Ok(Rpc::over(connection, &ApiKey::all().secret))
     }
 
     fn client(&self, client: TlsClient) -> ClientConfig {
@@ -109,4 +143,11 @@ pub struct TlsClient {
     pub protocol: &'static str,
     /// Whether it shows a certificate of the authority.
     pub shows_certificate: bool,
+}
+
+impl TlsClient {
+    /// A client that offers this protocol and shows no certificate.
+    pub const fn new(protocol: &'static str) -> Self {
+        Self { protocol, shows_certificate: false }
+    }
 }

@@ -3,16 +3,15 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::deadline::{DEADLINE, within};
 use crate::raw_http::request;
 
 /// An open stream over HTTP/1.1.
-#[derive(Debug)]
 pub struct EventStream {
-    connection: BufReader<TcpStream>,
+    connection: BufReader<Box<dyn Connection>>,
     /// The status line and the headers.
     pub head: String,
     /// What is read and not yet a whole line.
@@ -20,6 +19,11 @@ pub struct EventStream {
     /// Lines that are comments: heartbeats.
     pub comments: usize,
 }
+
+/// What a stream may come over.
+trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<C: AsyncRead + AsyncWrite + Send + Unpin> Connection for C {}
 
 /// One block, as the stream has it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -46,11 +50,23 @@ impl Block {
 impl EventStream {
     /// Asks for a stream, which must be granted.
     pub async fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
+        let connection = TcpStream::connect(address).await.expect("the hub listens");
+        Self::open_over(connection, address, path, headers).await
+    }
+
+    /// The same over a connection that was made elsewhere.
+    pub async fn open_over(
+        connection: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Self {
+        let connection: Box<dyn Connection> = Box::new(connection);
         let opening = async {
-            let mut stream = TcpStream::connect(address).await.expect("the hub listens");
+            let mut connection = BufReader::new(connection);
             let request = request(address, "GET", path, headers, "");
-            stream.write_all(request.as_bytes()).await.expect("the hub reads the request");
-            let mut connection = BufReader::new(stream);
+            connection.write_all(request.as_bytes()).await.expect("the hub reads the request");
+            connection.flush().await.expect("the hub reads the request");
             let mut head = String::new();
             while !head.ends_with("\r\n\r\n") {
                 let read = connection.read_line(&mut head).await.expect("the head is text");

@@ -67,6 +67,16 @@ impl Process {
         }
     }
 
+    /// The line of standard output at an index, whenever it comes.
+    pub async fn stdout_line_at(&mut self, what: &str, index: usize) -> String {
+        let mut stdout = self.stdout.clone();
+        let arrived = stdout.wait_for(|lines| lines.len() > index);
+        match within(DEADLINE, &format!("{what} from {}", self.name), arrived).await {
+            Ok(lines) => lines[index].clone(),
+            Err(_) => panic!("{} ended without {what}\n{}", self.name, self.output()),
+        }
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal("TERM");

@@ -10,6 +10,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::deadline::{DEADLINE, within};
+
 /// Bytes that are on their way in one direction of a connection. Little, so that a silence is felt at once.
 const CHUNK_BYTES: usize = 16 * 1024;
 
@@ -19,6 +21,8 @@ pub struct Proxy {
     /// Where to connect to it.
     pub address: SocketAddr,
     line: watch::Sender<Line>,
+    /// Bytes that have come back from the target, over all connections.
+    returned: watch::Sender<u64>,
     _accepting: JoinSet<()>,
 }
 
@@ -27,6 +31,8 @@ pub struct Proxy {
 struct Line {
     /// Connections are ended at each new number.
     cut: u64,
+    /// The connection over which this byte comes back is ended behind it, counted over all connections.
+    cut_at: Option<u64>,
     /// New ones are ended at once.
     down: bool,
     /// Nothing passes, and nobody is told.
@@ -41,14 +47,30 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let (line, state) = watch::channel(Line::default());
+        let returned = watch::Sender::new(0);
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, target, state));
-        Self { address, line, _accepting: accepting }
+        accepting.spawn(accept(listener, target, state, returned.clone()));
+        Self { address, line, returned, _accepting: accepting }
     }
 
     /// Ends all connections; new ones pass.
     pub fn cut(&self) {
         self.line.send_modify(|line| line.cut += 1);
+    }
+
+    /// Ends the connection over which the target answers, once it has sent so many more bytes: those still arrive.
+    pub fn cut_after(&self, bytes: u64) {
+        let cut_at = *self.returned.borrow() + bytes;
+        self.line.send_modify(|line| line.cut_at = Some(cut_at));
+    }
+
+    /// Waits until the target has sent so many more bytes.
+    pub async fn returned(&self, bytes: u64) {
+        let mut returned = self.returned.subscribe();
+        let enough = *returned.borrow() + bytes;
+        let what = format!("{bytes} more bytes");
+        let passed = within(DEADLINE, &what, returned.wait_for(|all| *all >= enough)).await;
+        passed.expect("the proxy holds the sender");
     }
 
     /// Ends all connections, and new ones at once, until [`restore`](Self::restore).
@@ -75,26 +97,36 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, line: watch::Receiver<Line>) {
+async fn accept(
+    listener: TcpListener,
+    target: SocketAddr,
+    line: watch::Receiver<Line>,
+    returned: watch::Sender<u64>,
+) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((near, _)) = listener.accept().await else { return };
         while connections.try_join_next().is_some() {}
         if !line.borrow().down {
-            connections.spawn(carry(near, target, line.clone()));
+            connections.spawn(carry(near, target, line.clone(), returned.clone()));
         }
     }
 }
 
-async fn carry(near: TcpStream, target: SocketAddr, mut line: watch::Receiver<Line>) {
+async fn carry(
+    near: TcpStream,
+    target: SocketAddr,
+    mut line: watch::Receiver<Line>,
+    returned: watch::Sender<u64>,
+) {
     let cut = line.borrow().cut;
     let Ok(far) = TcpStream::connect(target).await else { return };
     // Without it the proxy would delay by itself.
     let _best_effort = (near.set_nodelay(true), far.set_nodelay(true));
     let (near_in, near_out) = near.into_split();
     let (far_in, far_out) = far.into_split();
-    let there = pass(near_in, far_out, line.clone());
-    let back = pass(far_in, near_out, line.clone());
+    let there = pass(near_in, far_out, line.clone(), None);
+    let back = pass(far_in, near_out, line.clone(), Some(returned));
     tokio::select! {
         _ = line.wait_for(|line| line.cut != cut) => {}
         () = there => {}
@@ -102,8 +134,13 @@ async fn carry(near: TcpStream, target: SocketAddr, mut line: watch::Receiver<Li
     }
 }
 
-/// Carries one direction until it ends.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::Receiver<Line>) {
+/// Carries one direction until it ends, or until it is cut where its bytes are counted.
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut line: watch::Receiver<Line>,
+    counted: Option<watch::Sender<u64>>,
+) {
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let Ok(bytes @ 1..) = from.read(&mut chunk).await else { return };
@@ -114,7 +151,18 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::
         if line.wait_for(|line| !line.silent).await.is_err() {
             return;
         }
+        let cut = counted.as_ref().and_then(|counted| {
+            let left = line.borrow().cut_at?.checked_sub(*counted.borrow())?;
+            usize::try_from(left).ok().filter(|left| (1..=bytes).contains(left))
+        });
+        let bytes = cut.unwrap_or(bytes);
         if to.write_all(&chunk[..bytes]).await.is_err() {
+            return;
+        }
+        if let Some(counted) = &counted {
+            counted.send_modify(|all| *all += bytes as u64);
+        }
+        if cut.is_some() {
             return;
         }
     }
@@ -143,6 +191,19 @@ mod tests {
         proxy.restore();
         far.read_exact(&mut five).await.expect("it arrives");
         assert_eq!(&five, b"hello");
+    }
+
+    #[tokio::test]
+    async fn a_cut_after_some_bytes_lets_those_through_and_no_more() {
+        let (proxy, mut near, mut far) = pair().await;
+        far.write_all(b"hel").await.expect("written");
+        near.read_exact(&mut [0; 3]).await.expect("it passes");
+        proxy.returned(0).await;
+        proxy.cut_after(1);
+        far.write_all(b"lo").await.expect("written");
+        let mut rest = Vec::new();
+        near.read_to_end(&mut rest).await.expect("an end");
+        assert_eq!(rest, b"l");
     }
 
     #[tokio::test]

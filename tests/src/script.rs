@@ -45,18 +45,24 @@ impl Script {
         self
     }
 
+    /// Starts the script, to talk with it while it runs.
+    pub fn start(self) -> Process {
+        Process::spawn(&self.name, self.command)
+    }
+
     /// Runs the script to its end, which has to be good, and returns the JSON of its last line.
     pub async fn run(self) -> Value {
-        let process = Process::spawn(&self.name, self.command);
-        Self::end(&self.name, process).await
+        let name = self.name.clone();
+        Self::end(&name, self.start()).await
     }
 
     /// The same, and does `then` once the script has printed the line `ready`.
     pub async fn run_and_when(self, ready: &str, then: impl Future<Output = ()>) -> Value {
-        let mut process = Process::spawn(&self.name, self.command);
+        let name = self.name.clone();
+        let mut process = self.start();
         process.stdout_line(ready, |line| line == ready).await;
         then.await;
-        Self::end(&self.name, process).await
+        Self::end(&name, process).await
     }
 
     async fn end(name: &str, mut process: Process) -> Value {

@@ -7,6 +7,7 @@
 mod apt;
 mod browser;
 mod cargo_tool;
+mod curl;
 mod node;
 mod python;
 mod redis;
@@ -28,6 +29,7 @@ pub(crate) struct Clients {
 impl Clients {
     pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Self> {
         redis::server(workspace)?;
+        curl::command(workspace)?;
         node::packages(workspace, &workspace.sdk())?;
         sdk::build(workspace)?;
         Ok(Self {

@@ -14,6 +14,7 @@ mod delivery;
 mod docs_page;
 mod documents;
 mod drain;
+mod event_stream_clients;
 mod event_streams;
 mod first_frame;
 mod forgery;

@@ -1,9 +1,7 @@
 //! `@fanline/client` as applications meet the world: moved between transports and nodes while events flow, on a node that
 //! drains, and in a fresh project.
 
-use std::net::TcpListener;
-
-use fanline_tests::{Dev, Hub, HubBuilder, RedisServer, Script, Token};
+use fanline_tests::{Dev, Hub, HubBuilder, RedisServer, Script, Token, free_port};
 use serde_json::{Value, json};
 
 /// Events of a run.
@@ -116,10 +114,4 @@ fn busy() -> HubBuilder {
         .for_a_crowd()
         .set("limits.operations_per_second", 100_000)
         .set("limits.operations_burst", 100_000)
-}
-
-/// A port that is free now, for a page whose origin the hub has to know before the page is there.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").port()
 }

@@ -1,13 +1,10 @@
 //! TLS on the listeners of browsers and backends.
 
-use fanline_tests::{
-    ApiKey, Authority, DEADLINE, Hub, Publication, RawSocket, Rpc, TlsClient, Token, within,
-};
-use hyper_util::rt::TokioIo;
+use fanline_tests::{Authority, DEADLINE, Hub, Publication, RawSocket, TlsClient, Token, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-const H1: TlsClient = TlsClient { protocol: "http/1.1", shows_certificate: false };
-const H2: TlsClient = TlsClient { protocol: "h2", shows_certificate: false };
+const H1: TlsClient = TlsClient::new("http/1.1");
+const H2: TlsClient = TlsClient::new("h2");
 
 #[tokio::test]
 async fn a_room_opens_over_tls() {
@@ -80,10 +77,10 @@ async fn with_a_client_authority_a_backend_needs_its_certificate() {
         .start()
         .await;
     let known = TlsClient { shows_certificate: true, ..H2 };
-    let rpc = over_tls(&authority, hub.addresses.grpc, known).await.expect("a connection");
+    let rpc = authority.rpc(hub.addresses.grpc, known).await.expect("a connection");
     rpc.publish(Publication::to("chat:lobby", 1)).await;
 
-    let stranger = over_tls(&authority, hub.addresses.grpc, H2).await;
+    let stranger = authority.rpc(hub.addresses.grpc, H2).await;
     let publish = match &stranger {
         // TLS 1.3 tells a client that it is refused only after its own part is done.
         Ok(rpc) => rpc.try_publish(Publication::to("chat:lobby", 2)).await.map(drop),
@@ -100,21 +97,4 @@ async fn with_tls(authority: &Authority) -> Hub {
         .set("tls.key", authority.reference("key.pem"))
         .start()
         .await
-}
-
-async fn over_tls(
-    authority: &Authority,
-    address: std::net::SocketAddr,
-    client: TlsClient,
-) -> Result<Rpc, tonic::transport::Error> {
-    let stream = authority.connect(address, client).await.expect("a handshake");
-    let mut stream = Some(TokioIo::new(stream));
-    let connector = tower::service_fn(move |_| {
-        let stream =
-            stream.take().ok_or_else(|| std::io::Error::other("one connection, and no second"));
-        async move { stream }
-    });
-    let endpoint = tonic::transport::Endpoint::from_static("http://localhost");
-    let connection = endpoint.connect_with_connector(connector).await?;
-    Ok(Rpc::over(connection, &ApiKey::all().secret))
 }
