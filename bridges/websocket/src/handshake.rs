@@ -1,4 +1,7 @@
-//! The upgrade: who may open a WebSocket, decided before there is one (RFC 6455, section 4.2).
+//! The handshake: who may open a WebSocket, decided before there is one.
+//!
+//! A request asks for one over HTTP/1.1 with an upgrade (RFC 6455, section 4.2), over HTTP/2 with an extended `CONNECT`
+//! (RFC 8441), whose stream then is the WebSocket. Everything else about them is the same.
 
 use crate::connection::Connection;
 use crate::io::Io;
@@ -17,7 +20,9 @@ use http::header::{
     CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use std::net::SocketAddr;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -27,9 +32,18 @@ const VERSION: HeaderValue = HeaderValue::from_static("13");
 /// A key is 16 bytes in base64 (RFC 6455, section 4.1).
 const KEY_LENGTH: usize = 24;
 
-/// `GET /v1/ws`. Needs the peer's address as [`ConnectInfo`].
+/// `GET` and, over HTTP/2, `CONNECT /v1/ws`. Needs the peer's address as [`ConnectInfo`].
 pub fn router(edge: Edge) -> Router {
-    Router::new().route("/v1/ws", get(upgrade)).with_state(edge)
+    Router::new().route("/v1/ws", get(upgrade).connect(upgrade)).with_state(edge)
+}
+
+/// How a request asks for a WebSocket.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Asked {
+    /// By an upgrade of its connection, with a key that the answer has to show to have been read.
+    Upgrade { accept: String },
+    /// By an extended `CONNECT`, which nobody takes for something else: there is no key.
+    Connect,
 }
 
 async fn upgrade(
@@ -38,14 +52,14 @@ async fn upgrade(
     request: Request,
 ) -> Response {
     let (mut parts, _no_body) = request.into_parts();
-    let accept = match read_key(&parts.headers) {
-        Ok(key) => derive_accept_key(key.as_bytes()),
+    let asked = match Asked::of(&parts) {
+        Ok(asked) => asked,
         Err(refusal) => return upgrade_required(&edge, &refusal),
     };
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
         let refusal = Refusal::new(
             Reason::InvalidArgument,
-            "this HTTP connection cannot be upgraded; use HTTP/1.1",
+            "this HTTP connection cannot be upgraded; use HTTP/1.1, or CONNECT over HTTP/2",
         );
         return upgrade_required(&edge, &refusal);
     };
@@ -61,19 +75,7 @@ async fn upgrade(
         Err(refusal) => return problem(&refusal).map(Body::from),
     };
 
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(
-        SEC_WEBSOCKET_ACCEPT,
-        HeaderValue::try_from(accept).expect("base64 is a header value"),
-    );
-    if let Some(protocol) = subprotocols.answer() {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
-    }
-
+    let response = asked.answer(subprotocols.answer());
     let counted = edge.metrics.connected(Transport::WebSocket);
     let tasks = edge.tasks.clone();
     tasks.clone().spawn(async move {
@@ -91,19 +93,52 @@ async fn upgrade(
     response
 }
 
-/// The key of a request that asks for a WebSocket.
-fn read_key(headers: &HeaderMap) -> Result<&HeaderValue, Refusal> {
-    let refuse = |message: &'static str| Err(Refusal::new(Reason::InvalidArgument, message));
-    if !lists(headers, &CONNECTION, "upgrade") || !lists(headers, &UPGRADE, "websocket") {
-        return refuse("here is a WebSocket; ask for an upgrade");
+impl Asked {
+    /// # Errors
+    /// The request asks for something else.
+    fn of(request: &Parts) -> Result<Self, Refusal> {
+        let Parts { method, headers, extensions, .. } = request;
+        let connects = method == Method::CONNECT;
+        let names_websocket = if connects {
+            extensions.get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket")
+        } else {
+            lists(headers, &CONNECTION, "upgrade") && lists(headers, &UPGRADE, "websocket")
+        };
+        if !names_websocket {
+            return refuse("here is a WebSocket; ask for an upgrade");
+        }
+        if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
+            return refuse("the WebSocket version is 13");
+        }
+        match headers.get(SEC_WEBSOCKET_KEY) {
+            _ if connects => Ok(Asked::Connect),
+            Some(key) if key.len() == KEY_LENGTH => {
+                Ok(Asked::Upgrade { accept: derive_accept_key(key.as_bytes()) })
+            }
+            Some(_) | None => refuse("Sec-WebSocket-Key is missing or not 16 bytes in base64"),
+        }
     }
-    if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
-        return refuse("the WebSocket version is 13");
+
+    /// The answer after which the WebSocket begins.
+    fn answer(self, subprotocol: Option<&'static str>) -> Response {
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        if let Some(protocol) = subprotocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+        }
+        if let Asked::Upgrade { accept } = self {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            let accept = HeaderValue::try_from(accept).expect("base64 is a header value");
+            headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        }
+        response
     }
-    match headers.get(SEC_WEBSOCKET_KEY) {
-        Some(key) if key.len() == KEY_LENGTH => Ok(key),
-        Some(_) | None => refuse("Sec-WebSocket-Key is missing or not 16 bytes in base64"),
-    }
+}
+
+fn refuse<T>(message: &'static str) -> Result<T, Refusal> {
+    Err(Refusal::new(Reason::InvalidArgument, message))
 }
 
 /// Whether a header lists a word, whatever its case.
@@ -126,26 +161,46 @@ fn upgrade_required(edge: &Edge, refusal: &Refusal) -> Response {
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    fn asked(method: Method, pairs: &[(&str, &str)], protocol: Option<&str>) -> Option<Asked> {
+        let mut request = http::Request::builder().method(method).uri("/v1/ws");
+        for (name, value) in pairs {
+            request = request.header(*name, *value);
+        }
+        if let Some(protocol) = protocol {
+            request = request.extension(Protocol::from(protocol));
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        Asked::of(&parts).ok()
     }
 
     #[test]
-    fn a_request_is_for_a_websocket_only_with_all_that_the_rfc_asks() {
+    fn an_upgrade_is_for_a_websocket_only_with_all_that_the_rfc_asks() {
         let good = [
             ("connection", "keep-alive, Upgrade"),
             ("upgrade", "WebSocket"),
             ("sec-websocket-version", "13"),
             ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ];
-        assert!(read_key(&headers(&good)).is_ok());
+        let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned();
+        assert_eq!(asked(Method::GET, &good, None), Some(Asked::Upgrade { accept }));
         for missing in 0..good.len() {
             let mut rest = good.to_vec();
             rest.remove(missing);
-            assert!(read_key(&headers(&rest)).is_err(), "without {}", good[missing].0);
+            assert_eq!(asked(Method::GET, &rest, None), None, "without {}", good[missing].0);
         }
         let mut wrong = good;
         wrong[2].1 = "8";
-        assert!(read_key(&headers(&wrong)).is_err());
+        assert_eq!(asked(Method::GET, &wrong, None), None);
+    }
+
+    #[test]
+    fn a_connect_is_for_a_websocket_when_it_names_it_and_its_version() {
+        let version = [("sec-websocket-version", "13")];
+        let connect = |pairs, protocol| asked(Method::CONNECT, pairs, protocol);
+        assert_eq!(connect(&version, Some("websocket")), Some(Asked::Connect));
+        assert_eq!(connect(&version, Some("connect-udp")), None);
+        assert_eq!(connect(&version, None), None);
+        assert_eq!(connect(&[("sec-websocket-version", "8")], Some("websocket")), None);
+        assert_eq!(asked(Method::GET, &version, Some("websocket")), None);
     }
 }

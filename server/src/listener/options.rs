@@ -104,6 +104,10 @@ impl ListenerOptions {
             .initial_connection_window_size(self.windows.connection)
             // Hyper's own is 400 KiB for each stream.
             .max_send_buf_size(self.windows.stream as usize);
+        if self.name == ListenerName::Public {
+            // WebSockets over HTTP/2 (RFC 8441).
+            http.http2().enable_connect_protocol();
+        }
         http
     }
 }
