@@ -125,7 +125,8 @@ impl Authority {
         std::fs::write(self.path(file), pem).expect("the folder is ours");
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    /// One of its files: `ca.pem`, `cert.pem` or `key.pem`.
+    pub fn path(&self, file: &str) -> PathBuf {
         Path::new(self.folder.path()).join(file)
     }
 }

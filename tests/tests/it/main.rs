@@ -35,6 +35,7 @@ mod proto_json;
 mod reload;
 mod resume;
 mod rooms;
+mod rust_client;
 mod sdk;
 mod stalled;
 mod tickets;
