@@ -5,7 +5,7 @@
 
 use crate::Durability;
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, RedisResult, cmd};
+use redis::{ErrorKind, Pipeline, RedisResult, ServerErrorKind, cmd};
 
 /// What a server says of itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,16 +21,20 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Asks a server.
+    ///
+    /// # Errors
+    /// Those of the connection, and that the server still loads its data: until then it calls its log switched off.
     pub(crate) async fn ask(
         connection: &mut MultiplexedConnection,
         durability: Durability,
     ) -> RedisResult<Self> {
         let mut info = Pipeline::new();
-        for section in ["server", "replication", "persistence"] {
+        // First whether it still loads its data: what follows holds when it does not.
+        for section in ["persistence", "server", "replication"] {
             info.add_command(cmd("INFO").arg(section).take());
         }
         let sections: Vec<String> = info.query_async(connection).await?;
-        let identity = Identity::read(&sections.concat());
+        let identity = Identity::read(&sections.concat())?;
         Ok(match durability {
             Durability::AofAlways if identity.lasting => {
                 Identity { lasting: fsyncs_always(connection).await, ..identity }
@@ -41,18 +45,22 @@ impl Identity {
         })
     }
 
-    fn read(info: &str) -> Self {
+    fn read(info: &str) -> RedisResult<Self> {
         let field = |name: &str| {
             let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             line.unwrap_or_default().trim().to_owned()
         };
-        Identity {
+        if field("loading") == "1" {
+            let kind = ErrorKind::Server(ServerErrorKind::BusyLoading);
+            return Err((kind, "the server is loading its data").into());
+        }
+        Ok(Identity {
             run: field("run_id"),
             replication: field("master_replid"),
             promoted: field("master_replid2").bytes().any(|b| b != b'0'),
             primary: field("role") == "master",
             lasting: field("aof_enabled") == "1",
-        }
+        })
     }
 
     /// Whether it takes writes.
@@ -88,13 +96,21 @@ async fn fsyncs_always(connection: &mut MultiplexedConnection) -> bool {
 mod tests {
     use super::*;
 
+    fn info(replid2: &str, loading: u8) -> String {
+        format!(
+            "# Server\r\nrun_id:run1\r\n# Replication\r\nrole:master\r\nmaster_replid:rep1\r\nmaster_replid2:{replid2}\r\n# Persistence\r\nloading:{loading}\r\naof_enabled:1\r\n"
+        )
+    }
+
     fn fence(replid2: &str, lasting: bool) -> String {
-        let info = format!(
-            "# Server\r\nrun_id:run1\r\n# Replication\r\nrole:master\r\nmaster_replid:rep1\r\nmaster_replid2:{replid2}\r\naof_enabled:1\r\n"
-        );
-        let identity = Identity::read(&info);
+        let identity = Identity::read(&info(replid2, 0)).unwrap();
         assert!(identity.is_primary());
         Identity { lasting, ..identity }.fence()
+    }
+
+    #[test]
+    fn a_server_that_loads_its_data_does_not_know_yet_who_it_is() {
+        Identity::read(&info("0000", 1)).unwrap_err();
     }
 
     #[test]

@@ -104,8 +104,8 @@ impl Scene {
     }
 
     /// Stops the publishers, lets the members come to the end, and makes up the account.
-    pub(super) async fn settles(self, scenario: &str, seed: u64) -> Account {
-        let stopping = self.publishers.into_iter().map(Steady::stop);
+    pub(super) async fn settles(&mut self, scenario: &str, seed: u64) -> Account {
+        let stopping = self.publishers.drain(..).map(Steady::stop);
         let ledgers: Vec<Ledger> = future::join_all(stopping).await;
         let lasts = ledgers.iter().filter_map(|ledger| ledger.acknowledged.last());
         let newest = lasts.clone().max_by_key(|last| last.at).expect("something was published");
