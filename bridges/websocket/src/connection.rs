@@ -31,21 +31,25 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// A connection.
+///
+/// Lies in memory in this order: what a delivery touches comes first and together, as much of what a delivery costs here is
+/// waiting for memory.
+#[repr(C)]
 pub(crate) struct Connection {
     pub(crate) edge: Edge,
-    pub(crate) id: ConnectionId,
-    pub(crate) admitted: Admitted,
-    pub(crate) socket: Socket,
-    pub(crate) timers: Timers<Timer, TIMERS>,
+    phase: Phase,
+    /// Requests in a row that could not be read.
+    pub(crate) faults: u8,
     /// None until a token is verified; nothing else is handled before.
     pub(crate) session: Option<Session>,
+    pub(crate) socket: Socket,
+    pub(crate) timers: Timers<Timer, TIMERS>,
     /// The operation under way. While there is one, nothing is read.
     pub(crate) work: Option<Work>,
     /// The commands under way, beside it.
     pub(crate) calls: Calls,
-    /// Requests in a row that could not be read.
-    pub(crate) faults: u8,
-    phase: Phase,
+    pub(crate) id: ConnectionId,
+    pub(crate) admitted: Admitted,
     _counted: CountedConnection,
     /// How the fan-out reaches this connection.
     pub(crate) express: Weak<dyn Express>,

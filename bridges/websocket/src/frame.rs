@@ -1,7 +1,9 @@
 //! Frames that a server sends (RFC 6455, section 5.2): whole, never masked, header and payload in one shared buffer.
 
 use crate::close::CloseCode;
+use crate::limits::SCRATCH_BYTES;
 use bytes::Bytes;
+use std::cell::RefCell;
 
 const FIN_TEXT: u8 = 0x81;
 const FIN_CLOSE: u8 = 0x88;
@@ -12,16 +14,35 @@ const HEADER_BYTES_MAX: usize = 10;
 /// The longest payload of a control frame (RFC 6455, section 5.5).
 const CONTROL_BYTES_MAX: usize = 125;
 
+thread_local! {
+    /// Where frames are written before their length is known: one buffer for each worker.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// A Ping without payload.
 pub(crate) const PING: Bytes = Bytes::from_static(&[FIN_PING, 0]);
 
 /// A text frame whose payload is written by `write`.
+///
+/// It takes no more memory than it has bytes: history may keep it for long, and thousands of it.
 pub(crate) fn text(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
-    // Room for the longest header comes first; what the header does not need is cut off without a copy.
-    let mut frame = vec![0; HEADER_BYTES_MAX];
-    write(&mut frame);
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        // Room for the longest header comes first; what the header does not need is not copied.
+        scratch.resize(HEADER_BYTES_MAX, 0);
+        write(scratch);
+        let start = put_header(scratch);
+        let frame = Bytes::copy_from_slice(&scratch[start..]);
+        scratch.clear();
+        scratch.shrink_to(SCRATCH_BYTES);
+        frame
+    })
+}
+
+/// Writes the header right before the payload, and says where it starts.
+fn put_header(frame: &mut [u8]) -> usize {
     let length = frame.len() - HEADER_BYTES_MAX;
-    let start = match length {
+    match length {
         0..=125 => {
             frame[8..10].copy_from_slice(&[FIN_TEXT, length as u8]);
             8
@@ -36,8 +57,7 @@ pub(crate) fn text(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
             frame[2..10].copy_from_slice(&(length as u64).to_be_bytes());
             0
         }
-    };
-    Bytes::from(frame).slice(start..)
+    }
 }
 
 /// A close frame with a reason for people, cut to what fits.

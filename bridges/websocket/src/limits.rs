@@ -16,8 +16,8 @@ pub(crate) const FRAMES_PER_WRITE: usize = 32;
 /// Bytes of frames that are copied together and sent in one piece, instead of as a vector of many small pieces that the
 /// kernel has to walk.
 pub(crate) const COPY_BYTES: usize = 16 * 1024;
-/// Frames that an idle outbox keeps room for.
-pub(crate) const FRAMES_AT_REST: usize = 4;
+/// Bytes that a worker's buffers for writing frames keep between two of them.
+pub(crate) const SCRATCH_BYTES: usize = 64 * 1024;
 
 /// How long a client may take to end its side after our Close.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);

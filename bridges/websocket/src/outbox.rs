@@ -1,6 +1,6 @@
 //! Frames on their way into a socket: shared bytes, written many at a time.
 
-use crate::limits::{COPY_BYTES, FRAMES_AT_REST, FRAMES_PER_WRITE};
+use crate::limits::{COPY_BYTES, FRAMES_PER_WRITE};
 use crate::message;
 use bytes::Bytes;
 use fanline_core::ChannelName;
@@ -16,7 +16,9 @@ use std::sync::Arc;
 /// one page of history.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    frames: VecDeque<Bytes>,
+    /// The first, which is mostly the only one, needs no memory elsewhere.
+    first: Option<Bytes>,
+    more: VecDeque<Bytes>,
     /// Of the first frame, this much is written.
     written: usize,
     bytes: usize,
@@ -26,24 +28,32 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Outbox { frames: VecDeque::new(), written: 0, bytes: 0, bytes_max, deliveries: 0 }
+        Outbox {
+            first: None,
+            more: VecDeque::new(),
+            written: 0,
+            bytes: 0,
+            bytes_max,
+            deliveries: 0,
+        }
     }
 
     pub(crate) fn push(&mut self, frame: Bytes) {
         self.bytes += frame.len();
-        self.frames.push_back(frame);
+        match self.first {
+            None => self.first = Some(frame),
+            Some(_) => self.more.push_back(frame),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+        self.first.is_none()
     }
 
     /// The bytes to write if they are those of one frame.
     pub(crate) fn only_one(&self) -> Option<&[u8]> {
-        match self.frames.len() {
-            1 => self.frames.front().map(|frame| &frame[self.written..]),
-            _ => None,
-        }
+        let first = self.first.as_ref().filter(|_| self.more.is_empty())?;
+        Some(&first[self.written..])
     }
 
     /// All that is to be written, in one piece, if it is little enough.
@@ -52,14 +62,14 @@ impl Outbox {
             return None;
         }
         into.clear();
-        self.frames.iter().for_each(|frame| into.extend_from_slice(frame));
+        self.frames().for_each(|frame| into.extend_from_slice(frame));
         Some(&into[self.written..])
     }
 
     /// The next bytes to write: fills the slices and says how many.
     pub(crate) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>; FRAMES_PER_WRITE]) -> usize {
         let mut count = 0;
-        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+        for (slice, frame) in slices.iter_mut().zip(self.frames()) {
             let written = if count == 0 { self.written } else { 0 };
             *slice = IoSlice::new(&frame[written..]);
             count += 1;
@@ -69,7 +79,7 @@ impl Outbox {
 
     /// Drops what was written.
     pub(crate) fn advance(&mut self, mut bytes: usize) {
-        while let Some(first) = self.frames.front() {
+        while let Some(first) = &self.first {
             let rest = first.len() - self.written;
             if bytes < rest {
                 self.written += bytes;
@@ -78,17 +88,24 @@ impl Outbox {
             bytes -= rest;
             self.bytes -= first.len();
             self.written = 0;
-            self.frames.pop_front();
+            self.first = self.more.pop_front();
         }
-        if self.frames.capacity() > FRAMES_PER_WRITE {
-            self.frames.shrink_to(FRAMES_AT_REST);
+        if self.more.capacity() > FRAMES_PER_WRITE {
+            self.more = VecDeque::new();
         }
     }
 
     /// Drops all frames of which no byte is written yet.
     pub(crate) fn abandon(&mut self) {
-        self.frames.truncate(usize::from(self.written > 0));
-        self.bytes = self.frames.iter().map(Bytes::len).sum();
+        self.more.clear();
+        if self.written == 0 {
+            self.first = None;
+        }
+        self.bytes = self.frames().map(Bytes::len).sum();
+    }
+
+    fn frames(&self) -> impl Iterator<Item = &Bytes> {
+        self.first.iter().chain(&self.more)
     }
 
     /// Events pushed since the last time this was asked.
@@ -112,7 +129,7 @@ impl Outlet for Outbox {
     }
 
     fn is_full(&self) -> bool {
-        self.frames.len() >= FRAMES_PER_WRITE || self.bytes >= self.bytes_max
+        self.more.len() >= FRAMES_PER_WRITE - 1 || self.bytes >= self.bytes_max
     }
 }
 

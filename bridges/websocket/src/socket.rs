@@ -21,11 +21,12 @@ thread_local! {
     static TOGETHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A WebSocket, server side.
+/// A WebSocket, server side. What writing needs lies together, before what reading needs.
+#[repr(C)]
 pub(crate) struct Socket {
     io: Io,
-    protocol: WebSocketContext,
     pub(crate) outbox: Outbox,
+    protocol: WebSocketContext,
     /// The last read found nothing more: another is worth a try only when the stream is readable.
     drained: bool,
 }

@@ -146,7 +146,6 @@ scopes = ["publish"]
 channels = ["bench:*"]
 
 [namespaces.bench]
-history_size = 1000
 
 [limits]
 connections_per_user = 1000000
