@@ -17,6 +17,7 @@ use fanline_core::random::Random;
 use fanline_edge::{
     Admission, Drain, Edge, EdgeMetrics, EdgeParts, OriginPolicy, RateLimit, TokenVerifier,
 };
+use fanline_grpc::handlers::{self, HandlerMetrics};
 use fanline_grpc::{GrpcMetrics, GrpcParts};
 use prometheus_client::registry::Registry;
 use tokio_util::task::TaskTracker;
@@ -71,6 +72,7 @@ impl Node {
             api_keys,
             namespaces,
             catalog,
+            handlers,
             docs,
             limits,
             drain,
@@ -127,6 +129,8 @@ impl Node {
         };
         let hub = Hub::start(parts, &lasting, shutdown.stop.clone());
         peers::start(hub.clone(), &lasting, shutdown.stop.clone());
+        let handler_metrics = HandlerMetrics::register(&mut registry);
+        handlers::start(&hub, handlers, &handler_metrics, &lasting, &shutdown.stop);
         let readiness = readiness.with("revocations", {
             let hub = hub.clone();
             move || (!hub.knows_revoked()).then_some("it is not known yet which tokens are revoked")

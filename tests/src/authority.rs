@@ -8,7 +8,8 @@ use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -91,6 +92,26 @@ impl Authority {
         let endpoint = Endpoint::from_static("http://localhost");
         let connection = endpoint.connect_with_connector(connector).await?;
         Ok(Rpc::over(connection, &ApiKey::all().secret))
+    }
+
+    /// TLS for a server at `localhost` that speaks gRPC and takes only clients of this authority.
+    pub fn server(&self) -> Arc<ServerConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).expect("it is a certificate");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let certificate =
+            CertificateDer::from_pem_file(self.path("cert.pem")).expect("it was written");
+        let key = PrivateKeyDer::from_pem_file(self.path("key.pem")).expect("it was written");
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider speaks them")
+            .with_client_cert_verifier(verifier.build().expect("there is an authority"))
+            .with_single_cert(vec![certificate], key)
+            .expect("they belong together");
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(config)
     }
 
     fn client(&self, client: TlsClient) -> ClientConfig {

@@ -57,7 +57,9 @@ pub fn http_status(reason: Reason) -> StatusCode {
         Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::LimitExceeded | Reason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Reason::HandlerTimeout => StatusCode::GATEWAY_TIMEOUT,
-        Reason::BrokerUnavailable | Reason::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        Reason::HandlerUnavailable | Reason::BrokerUnavailable | Reason::Draining => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -45,6 +45,8 @@ pub enum Reason {
     RateLimited,
     /// The backend did not answer in time, or went away: the outcome is unknown.
     HandlerTimeout,
+    /// The backend cannot be reached: it was not asked.
+    HandlerUnavailable,
     /// The broker did not answer in time: the outcome is unknown.
     BrokerUnavailable,
     /// This node is shutting down.
@@ -57,7 +59,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the table in the documents.
-    pub const ALL: [Reason; 23] = [
+    pub const ALL: [Reason; 24] = [
         Reason::InvalidArgument,
         Reason::InvalidChannel,
         Reason::UnknownOperation,
@@ -77,6 +79,7 @@ impl Reason {
         Reason::LimitExceeded,
         Reason::RateLimited,
         Reason::HandlerTimeout,
+        Reason::HandlerUnavailable,
         Reason::BrokerUnavailable,
         Reason::Draining,
         Reason::Disconnected,
@@ -106,6 +109,7 @@ impl Reason {
             Reason::LimitExceeded => "LIMIT_EXCEEDED",
             Reason::RateLimited => "RATE_LIMITED",
             Reason::HandlerTimeout => "HANDLER_TIMEOUT",
+            Reason::HandlerUnavailable => "HANDLER_UNAVAILABLE",
             Reason::BrokerUnavailable => "BROKER_UNAVAILABLE",
             Reason::Draining => "DRAINING",
             Reason::Disconnected => "DISCONNECTED",
@@ -150,6 +154,9 @@ impl Reason {
             Reason::HandlerTimeout => {
                 "No backend answered in time, or it went away, so the outcome is unknown: repeat with the same idempotency key."
             }
+            Reason::HandlerUnavailable => {
+                "The backend cannot be reached and was not asked: repeat as the answer says."
+            }
             Reason::BrokerUnavailable => {
                 "The broker did not answer in time, so the outcome is unknown: repeat with the same idempotency key."
             }
@@ -166,6 +173,7 @@ impl Reason {
             Reason::LimitExceeded
             | Reason::RateLimited
             | Reason::HandlerTimeout
+            | Reason::HandlerUnavailable
             | Reason::BrokerUnavailable
             | Reason::Draining => true,
             Reason::InvalidArgument

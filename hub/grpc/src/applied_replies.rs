@@ -99,7 +99,8 @@ impl CheckedReply {
         self.publish.iter().map(|draft| draft.payload.data().len()).sum()
     }
 
-    async fn apply(self, hub: Hub) -> Applied {
+    /// Publishes its events, one after the other.
+    pub(crate) async fn apply(self, hub: Hub) -> Applied {
         let bytes = self.bytes();
         let CheckedReply { id, reply, publish } = self;
         for draft in publish {

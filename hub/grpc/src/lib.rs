@@ -2,7 +2,8 @@
 //!
 //! It authenticates a caller before a message is decoded, authorises each channel, converts messages to the words of
 //! the core and back, and leaves everything else to the [`Hub`](fanline_core::Hub). It has no listener: [`router`]
-//! gives an [`axum::Router`] that the server puts behind its own accept loop. Read `front.rs` first.
+//! gives an [`axum::Router`] that the server puts behind its own accept loop. The one thing that goes the other way is
+//! [`handlers`]: backends that the hub calls. Read `front.rs` first.
 
 // The front and what surrounds every call.
 mod front;
@@ -34,6 +35,9 @@ mod subscribe_codec;
 mod subscribe_stream;
 mod subscriber;
 mod unanswered;
+
+// The other way.
+pub mod handlers;
 
 pub use front::{GrpcParts, router};
 pub use metrics::GrpcMetrics;

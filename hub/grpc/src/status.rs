@@ -100,7 +100,10 @@ pub fn code(reason: Reason) -> Code {
         Reason::PositionLost => Code::OutOfRange,
         Reason::LimitExceeded | Reason::RateLimited => Code::ResourceExhausted,
         Reason::HandlerTimeout => Code::DeadlineExceeded,
-        Reason::BrokerUnavailable | Reason::Draining => Code::Unavailable,
+        Reason::HandlerUnavailable | Reason::BrokerUnavailable | Reason::Draining => {
+            Code::Unavailable
+        }
+
         Reason::Internal => Code::Internal,
     }
 }
@@ -164,6 +167,7 @@ mod tests {
             Reason::LimitExceeded => "RESOURCE_EXHAUSTED",
             Reason::RateLimited => "RESOURCE_EXHAUSTED",
             Reason::HandlerTimeout => "DEADLINE_EXCEEDED",
+            Reason::HandlerUnavailable => "UNAVAILABLE",
             Reason::BrokerUnavailable => "UNAVAILABLE",
             Reason::Draining => "UNAVAILABLE",
             Reason::Internal => "INTERNAL",

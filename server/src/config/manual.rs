@@ -10,6 +10,7 @@ use super::catalog::CatalogConfig;
 use super::docs::DocsConfig;
 use super::drain::DrainConfig;
 use super::grpc::GrpcConfig;
+use super::handlers::HandlerConfig;
 use super::history::HistoryConfig;
 use super::limits::LimitsConfig;
 use super::namespaces::NamespaceConfig;
@@ -42,6 +43,7 @@ pub(crate) fn manual() -> String {
     section::<HistoryConfig>(&mut manual, "[history]", Use::AsIs);
     section::<NamespaceConfig>(&mut manual, "[namespaces.chat]", Use::FillIn);
     section::<CatalogConfig>(&mut manual, "[catalog]", Use::AsIs);
+    section::<HandlerConfig>(&mut manual, "[handlers.\"chat.*\"]", Use::FillIn);
     section::<DocsConfig>(&mut manual, "[docs]", Use::AsIs);
     section::<LimitsConfig>(&mut manual, "[limits]", Use::AsIs);
     section::<DrainConfig>(&mut manual, "[drain]", Use::AsIs);

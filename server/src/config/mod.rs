@@ -15,6 +15,7 @@ mod catalog;
 mod docs;
 mod drain;
 mod grpc;
+mod handlers;
 mod history;
 mod limits;
 mod namespaces;

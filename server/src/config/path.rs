@@ -1,5 +1,7 @@
 //! The way from the top of the configuration to one value, and how it reads in a sentence.
 
+use std::borrow::Cow;
+
 /// The keys and list places that lead to a value.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Path(Vec<Step>);
@@ -62,7 +64,7 @@ fn inside(steps: &[Step]) -> String {
     for step in steps {
         match step {
             Step::Key(key) => {
-                keys.push(key.as_str());
+                keys.push(as_written(key));
                 item = None;
             }
             Step::Item(index) => item = Some(index + 1),
@@ -74,6 +76,12 @@ fn inside(steps: &[Step]) -> String {
         None => format!("in [{name}]"),
         Some(number) => format!("in [[{name}]] number {number}"),
     }
+}
+
+/// A key as TOML has it: in quotes unless it is a bare one.
+fn as_written(key: &str) -> Cow<'_, str> {
+    let bare = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if key.bytes().all(bare) { key.into() } else { format!("{key:?}").into() }
 }
 
 #[cfg(test)]
@@ -90,5 +98,7 @@ mod tests {
         assert_eq!(key.key("secret").value(), "'secret' in [[tokens.keys]] number 2");
         let origin = Path::of(&["public", "allowed_origins"]).item(0);
         assert_eq!(origin.value(), "item 1 of 'allowed_origins' in [public]");
+        let handler = Path::of(&["handlers", "chat.*", "url"]);
+        assert_eq!(handler.value(), "'url' in [handlers.\"chat.*\"]");
     }
 }

@@ -8,6 +8,7 @@ use super::catalog::CatalogConfig;
 use super::docs::DocsConfig;
 use super::drain::DrainConfig;
 use super::grpc::GrpcConfig;
+use super::handlers::HandlerConfig;
 use super::history::HistoryConfig;
 use super::limits::LimitsConfig;
 use super::namespaces::NamespaceConfig;
@@ -41,6 +42,8 @@ section! {
         namespaces: BTreeMap<String, NamespaceConfig> = BTreeMap::new();
         /// Which events there are.
         catalog: CatalogConfig = CatalogConfig::default();
+        /// Backends that the hub calls, by patterns of methods.
+        handlers: BTreeMap<String, HandlerConfig> = BTreeMap::new();
         /// The documents on the public listener.
         docs: DocsConfig = DocsConfig::default();
         /// Limits.
@@ -67,6 +70,7 @@ impl Config {
             history: _,
             namespaces: _,
             catalog: _,
+            handlers,
             docs,
             limits,
             drain,
@@ -78,6 +82,7 @@ impl Config {
             ("ops", *ops != running.ops),
             ("tls", *tls != running.tls),
             ("broker", *broker != running.broker),
+            ("handlers", *handlers != running.handlers),
             ("docs", *docs != running.docs),
             ("limits", *limits != running.limits),
             ("drain", *drain != running.drain),

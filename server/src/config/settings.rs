@@ -7,6 +7,7 @@ use fanline_asyncapi::Catalog;
 use fanline_core::Limits;
 use fanline_core::namespace::Namespaces;
 use fanline_edge::TokenRules;
+use fanline_grpc::handlers::HandlerOptions;
 use fanline_grpc::keys::ApiKeys;
 
 use super::broker::BrokerSettings;
@@ -17,7 +18,7 @@ use super::error::ConfigError;
 use super::grpc::GrpcSettings;
 use super::public::PublicSettings;
 use super::telemetry::TelemetrySettings;
-use super::{Config, api_keys, namespaces};
+use super::{Config, api_keys, handlers, namespaces};
 
 /// What the hub is built of.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) api_keys: ApiKeys,
     pub(crate) namespaces: Namespaces,
     pub(crate) catalog: Option<Arc<Catalog>>,
+    pub(crate) handlers: Vec<HandlerOptions>,
     pub(crate) docs: DocsSettings,
     pub(crate) limits: Limits,
     pub(crate) drain: DrainSettings,
@@ -58,6 +60,7 @@ impl Config {
                 checker,
             ),
             catalog: self.catalog.check(checker),
+            handlers: handlers::check(&self.handlers, checker),
             docs: self.docs.check(checker),
             limits: self.limits.check(checker),
             drain: self.drain.check(checker),

@@ -266,6 +266,78 @@ fn a_broker_that_makes_no_sense_is_refused_without_showing_a_password() {
     }
 }
 
+/// What `[handlers."a.*"]` says, and what is said about it.
+const HANDLERS: &[(&str, &str)] = &[
+    ("", "1: 'url' in [handlers.\"a.*\"] is missing"),
+    (
+        "url = \"127.0.0.1:7000\"\n",
+        "2: 'url' in [handlers.\"a.*\"] must be an address such as \"http://127.0.0.1:7000\" or \"https://backend.internal:7000\"",
+    ),
+    (
+        "url = \"http://a.example/path\"\n",
+        "2: 'url' in [handlers.\"a.*\"] must be an address such as \"http://127.0.0.1:7000\" or \"https://backend.internal:7000\"",
+    ),
+    (
+        "url = \"http://a\"\ntimeout = \"0s\"\n",
+        "3: 'timeout' in [handlers.\"a.*\"] must be more than zero",
+    ),
+    ("url = \"http://a\"\nretries = 11\n", "3: 'retries' in [handlers.\"a.*\"] must be at most 10"),
+    (
+        "url = \"http://a\"\nmax_in_flight = 0\n",
+        "3: 'max_in_flight' in [handlers.\"a.*\"] must be 1 to 4096",
+    ),
+    (
+        "url = \"http://a\"\nca = \"file:ca.pem\"\n",
+        "3: 'ca' in [handlers.\"a.*\"] is for https:// only, which 'url' is not",
+    ),
+    (
+        "url = \"https://a\"\nca = \"none\"\n",
+        "3: 'ca' in [handlers.\"a.*\"] holds no certificate in PEM form",
+    ),
+    (
+        "url = \"https://a\"\nca = \"file:ca.pem\"\n",
+        "3: 'ca' in [handlers.\"a.*\"] names the file ca.pem, which cannot be read: No such file or directory (os error 2)",
+    ),
+    (
+        "url = \"http://a\"\nmetadata = { te = \"x\" }\n",
+        "3: 'te' in [handlers.\"a.*\".metadata] is set by the protocol itself",
+    ),
+    (
+        "url = \"http://a\"\nmetadata = { \"a b\" = \"hunter2\" }\n",
+        "3: 'a b' in [handlers.\"a.*\".metadata] cannot be the name of metadata: use letters, digits and '-'",
+    ),
+    (
+        "url = \"http://a\"\nmetadata = { token = \"hünter2\" }\n",
+        "3: 'token' in [handlers.\"a.*\".metadata] cannot be sent: use printable ASCII",
+    ),
+    (
+        "url = \"http://a\"\nretires = 1\n",
+        "3: unknown key 'retires' in [handlers.\"a.*\"]; did you mean 'retries'?",
+    ),
+];
+
+#[test]
+fn a_handler_that_makes_no_sense_is_refused_by_its_key() {
+    for (handler, expected) in HANDLERS {
+        let text = format!("[handlers.\"a.*\"]\n{handler}{GOOD}");
+        let told = load(&text, &[])
+            .map_err(|error| error.to_string())
+            .and_then(|loaded| loaded.settings().map_err(|error| error.to_string()))
+            .expect_err(expected);
+        assert_eq!(told, format!("fanline.toml:{expected}"));
+    }
+}
+
+#[test]
+fn a_handler_keeps_its_metadata_to_itself() {
+    let handler = "[handlers.\"a.*\"]\nurl = \"http://a\"\nmetadata = { token = \"hunter2\" }\n";
+    let loaded = load(&format!("{handler}{GOOD}"), &[]).unwrap();
+    let settings = loaded.settings().unwrap();
+    assert_eq!(settings.handlers[0].metadata["token"], "hunter2");
+    let shown = format!("{loaded:?} {settings:?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
 #[test]
 fn a_redis_broker_keeps_its_passwords_to_itself() {
     let broker = "kind = \"redis\"\nmode = \"sentinel\"\nurls = [\"redis://ada:hunter2@127.0.0.1\"]\npassword = \"hunter2\"\nsentinel_password = \"hunter2\"\n";

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -47,10 +47,7 @@ impl TlsConfig {
         let cert = checker.reveal(&cert?, &path.key("cert"));
         let key = checker.reveal(&key?, &path.key("key"));
         let chain = certificates(&cert?, &path.key("cert"), checker);
-        let Ok(key) = PrivateKeyDer::from_pem_slice(&key?) else {
-            checker.refuse(&path.key("key"), "holds no private key in PEM form");
-            return None;
-        };
+        let key = private_key(&key?, &path.key("key"), checker)?;
         if chain.is_empty() {
             return None;
         }
@@ -92,6 +89,39 @@ impl Certificate {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
+
+    /// TLS for calls of gRPC: to servers of the `trusted` authorities, which are shown a certificate if there is one.
+    ///
+    /// # Errors
+    /// The key does not go with the certificate.
+    pub(crate) fn client(
+        shown: Option<&Certificate>,
+        trusted: RootCertStore,
+    ) -> anyhow::Result<Arc<ClientConfig>> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(trusted);
+        let mut config = match shown {
+            Some(Certificate { chain, key }) => {
+                builder.with_client_auth_cert(chain.clone(), key.clone_key())?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+/// The private key in a PEM file.
+pub(crate) fn private_key(
+    pem: &[u8],
+    path: &Path,
+    checker: &mut Checker<'_>,
+) -> Option<PrivateKeyDer<'static>> {
+    let key = PrivateKeyDer::from_pem_slice(pem).ok();
+    checker.require(key.is_some(), path, "holds no private key in PEM form");
+    key
 }
 
 /// The certificates in a PEM file.

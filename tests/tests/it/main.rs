@@ -23,6 +23,7 @@ mod grpc_access;
 mod grpc_channels;
 mod grpc_publish;
 mod grpc_subscribe;
+mod handlers;
 mod languages;
 mod limits;
 mod listeners;

@@ -1,6 +1,7 @@
 //! The backends that answer commands, and the commands that they have.
 //!
-//! A worker is a backend that is connected to this node, or stands for those of another node (see [`peers`](super::peers)).
+//! A worker is a backend that is connected to this node or is called by it, or stands for those of another node (see
+//! [`peers`](super::peers)).
 //! One table under one lock, touched a few times per command. A command goes to the worker with the most room for its
 //! size, and waits in one line, oldest first, while no worker that answers it has room. What a worker is sent is taken
 //! by whoever holds its [`Worker`], at the pace of its connection; what it was not yet sent when it goes away is given
@@ -8,7 +9,7 @@
 
 mod table;
 
-use self::table::{Entry, Outstanding, Table};
+use self::table::{Entry, Outstanding, Seat, Table};
 use super::{Command, CommandError, CommandRouter, Load, MethodName, Reply, ReplySink, Ticket};
 use crate::ids::CommandId;
 use crate::limits::{METHOD_PATTERNS, WORKER_COMMANDS, WORKER_COMMANDS_MAX, WORKERS};
@@ -111,18 +112,25 @@ impl Workers {
     /// [`Reason::LimitExceeded`] when the node has all the workers that it takes.
     pub fn register(&self, registration: Registration) -> Result<Worker, Refusal> {
         let mut table = self.table();
-        if table.here().count() >= WORKERS {
+        if table.connected().count() >= WORKERS {
             let message = format!("this node takes at most {WORKERS} workers");
             return Err(Refusal::new(Reason::LimitExceeded, message));
         }
-        let worker = self.insert(&mut table, Entry::new(registration, true));
+        let worker = self.insert(&mut table, Entry::new(registration, Seat::Connected));
         self.0.offers.send_replace(());
         Ok(worker)
     }
 
+    /// Takes in a backend that this node calls because its configuration says so. Other nodes are not told: they have the
+    /// same configuration, and call it themselves.
+    #[must_use]
+    pub fn register_configured(&self, registration: Registration) -> Worker {
+        self.insert(&mut self.table(), Entry::new(registration, Seat::Configured))
+    }
+
     /// Takes in what stands for the workers of another node.
     pub(super) fn register_peer(&self, registration: Registration) -> Worker {
-        self.insert(&mut self.table(), Entry::new(registration, false))
+        self.insert(&mut self.table(), Entry::new(registration, Seat::Peer))
     }
 
     fn insert(&self, table: &mut Table, entry: Entry) -> Worker {
@@ -171,7 +179,7 @@ impl Workers {
     fn measure(&self, table: &Table) {
         let Inner { metrics, .. } = &*self.0;
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        metrics.workers.set(count(table.here().count()));
+        metrics.workers.set(count(table.connected().count()));
         metrics.outstanding.set(count(table.outstanding()));
         metrics.waiting.set(count(table.waiting.len()));
     }

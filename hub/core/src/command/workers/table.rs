@@ -33,12 +33,22 @@ enum Place {
     Line,
 }
 
+/// Whose a worker is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Seat {
+    /// Connected to this node, and known to the others.
+    Connected,
+    /// Called by this node, as every node calls it: the others need not hear of it.
+    Configured,
+    /// Stands for those that are connected to another node.
+    Peer,
+}
+
 /// A worker.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) registration: Registration,
-    /// Whether it is connected to this node. Otherwise it stands for those of another.
-    pub(super) is_here: bool,
+    seat: Seat,
     pub(super) outstanding: HashMap<CommandId, Outstanding>,
     pub(super) draining: bool,
     /// What it is to be told: at most a command for each that is outstanding, and a cancellation for each that it was
@@ -205,15 +215,15 @@ impl Table {
         }))
     }
 
-    /// The workers that are connected here and take commands.
-    pub(super) fn here(&self) -> impl Iterator<Item = &Entry> {
-        self.workers.iter().map(|(_, entry)| entry).filter(|entry| entry.is_here)
+    /// The workers that are connected here.
+    pub(super) fn connected(&self) -> impl Iterator<Item = &Entry> {
+        self.workers.iter().map(|(_, entry)| entry).filter(|entry| entry.seat == Seat::Connected)
     }
 
     /// What those answer: workers of the same methods together.
     pub(super) fn offers(&self) -> Vec<Registration> {
         let mut offers: Vec<Registration> = Vec::new();
-        for entry in self.here().filter(|entry| !entry.draining) {
+        for entry in self.connected().filter(|entry| !entry.draining) {
             let Registration { methods, max_in_flight } = &entry.registration;
             match offers.iter_mut().find(|offer| offer.methods == *methods) {
                 Some(offer) => offer.max_in_flight += max_in_flight,
@@ -257,10 +267,10 @@ enum Choice {
 }
 
 impl Entry {
-    pub(super) fn new(registration: Registration, is_here: bool) -> Self {
+    pub(super) fn new(registration: Registration, seat: Seat) -> Self {
         Entry {
             registration,
-            is_here,
+            seat,
             outstanding: HashMap::new(),
             draining: false,
             orders: VecDeque::new(),
@@ -290,7 +300,8 @@ impl Entry {
     }
 
     fn answers(&self, given: &Outstanding) -> bool {
-        (self.is_here || !given.only_here) && self.registration.covers(&given.command.draft.method)
+        (self.seat != Seat::Peer || !given.only_here)
+            && self.registration.covers(&given.command.draft.method)
     }
 
     fn has_room(&self) -> bool {

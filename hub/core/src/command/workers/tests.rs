@@ -185,6 +185,17 @@ async fn what_another_node_did_not_take_goes_to_somebody_else() {
 }
 
 #[tokio::test]
+async fn a_backend_that_is_called_is_a_worker_that_other_nodes_do_not_hear_of() {
+    let workers = Workers::new(CommandMetrics::default());
+    let mut called = workers.register_configured(registration(&["a"], 1));
+    assert_eq!(workers.offers(), []);
+    let (mut replies, _ticket) = ask(&workers, "a", 1);
+    let command = called.command().now_or_never().unwrap();
+    called.reply(command.id, answer()).unwrap();
+    assert!(matches!(replies.next().await, Received::Reply(_)));
+}
+
+#[tokio::test]
 async fn a_draining_worker_answers_what_it_has_and_gets_no_more() {
     let workers = Workers::new(CommandMetrics::default());
     let mut draining = workers.register(registration(&["a"], 1)).unwrap();
