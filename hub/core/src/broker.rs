@@ -40,6 +40,12 @@ pub trait Broker: Send + Sync + 'static {
     ///
     /// The answer comes only after all of that happened, atomically. With an idempotency key seen within its window
     /// nothing is published and the first answer is given again.
+    ///
+    /// Within a channel, those publishes of one node that succeed take their places in the order in which their futures
+    /// were first polled. So a caller may have many of them under way and still decides about their order.
+    ///
+    /// # Cancel safety
+    /// Dropped before it answers, it may or may not publish.
     fn publish(&self, publication: Publication) -> Answer<'_, Published>;
 
     /// Reads what is kept, with the state of the channel at the same moment.

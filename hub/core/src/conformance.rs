@@ -21,7 +21,8 @@ use crate::pattern::Pattern;
 use crate::random::Random;
 use crate::testing::{KEEPS_10, body, channel};
 use crate::{Offset, Position};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, maybe_done};
+use futures_util::poll;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ where
 {
     offsets_count_from_one_in_one_epoch_per_channel(start().await).await;
     concurrent_publishers_share_offsets_without_holes_or_twins(start().await).await;
+    publishes_take_their_places_in_the_order_of_their_first_poll(start().await).await;
     the_same_key_gets_the_first_answer_within_its_window(start().await).await;
     racing_publishes_with_one_key_publish_once(start().await).await;
     history_keeps_the_newest_up_to_its_size(start().await).await;
@@ -106,6 +108,31 @@ async fn concurrent_publishers_share_offsets_without_holes_or_twins(subject: Sub
         published.iter().map(|published| published.position.offset.get()).collect();
     offsets.sort_unstable();
     assert_eq!(offsets, (1..=100).collect::<Vec<_>>());
+}
+
+async fn publishes_take_their_places_in_the_order_of_their_first_poll(subject: Subject) {
+    // More than most queues and batches hold.
+    const EACH: usize = 1000;
+    let names = ["a:1", "a:2"];
+    let mut under_way: Vec<_> = (0..EACH)
+        .flat_map(|_| names)
+        .map(|name| maybe_done(subject.broker.publish(publication(name))))
+        .collect();
+    for publish in &mut under_way {
+        let _pending_or_done = poll!(publish);
+    }
+    // Answers may be asked for in any order.
+    for publish in under_way.iter_mut().rev() {
+        publish.await;
+    }
+    let mut places = names.map(|_| Vec::new());
+    for (turn, publish) in under_way.into_iter().enumerate() {
+        let published = Pin::new(&mut { publish }).take_output().expect("it was awaited");
+        places[turn % names.len()].push(published.expect("published").position.offset.get());
+    }
+    for places in places {
+        assert_eq!(places, (1..=EACH as u64).collect::<Vec<_>>());
+    }
 }
 
 async fn the_same_key_gets_the_first_answer_within_its_window(subject: Subject) {

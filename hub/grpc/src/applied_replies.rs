@@ -13,7 +13,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::{HashMap, VecDeque};
 use std::task::{Context, Poll};
 
-/// Replies of one backend that are being applied: as many as requests of a publish stream may be unanswered.
+/// Replies of one backend that are being applied: enough to keep a broker busy.
 const REPLIES: usize = 64;
 /// Bytes of their events. The last may go over it.
 const BYTES: usize = 4 * 1024 * 1024;

@@ -7,12 +7,13 @@ use crate::metrics::RedisMetrics;
 use crate::nodes::RedisNodes;
 use crate::notes::RedisNotes;
 use crate::presence::Presence;
+use crate::publisher::Publisher;
 use crate::reader::Outlet;
 use crate::readiness::RedisReadiness;
 use crate::server::{Common, PubSub};
 use crate::servers::{CALL, Servers};
 use crate::suspects::Suspects;
-use crate::{CheckedSettings, Mode, channels, history, publish};
+use crate::{CheckedSettings, Mode, channels, history};
 use fanline_core::broker::{
     Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
     NoticeSender, Publication, Published,
@@ -43,6 +44,7 @@ pub struct RedisBroker(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     servers: Arc<Servers>,
+    publisher: Publisher,
     presence: Arc<Presence>,
     nodes: RedisNodes,
     notes: RedisNotes,
@@ -79,11 +81,12 @@ impl RedisBroker {
         if cluster {
             tasks.spawn(cluster::follow(Arc::clone(&servers), checked, stop.clone()));
         }
+        let publisher = Publisher::start(&servers, stop);
         let presence = Arc::new(Presence::new(Arc::clone(&servers)));
         tasks.spawn(checks::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
         let nodes = RedisNodes::start(&servers, stop);
         let notes = RedisNotes { servers: Arc::clone(&servers) };
-        RedisBroker(Arc::new(Inner { servers, presence, nodes, notes }))
+        RedisBroker(Arc::new(Inner { servers, publisher, presence, nodes, notes }))
     }
 
     /// Answers whether the broker can be relied on.
@@ -95,7 +98,7 @@ impl RedisBroker {
 
 impl Broker for RedisBroker {
     fn publish(&self, publication: Publication) -> Answer<'_, Published> {
-        Box::pin(publish::publish(&self.0.servers, publication))
+        Box::pin(self.0.publisher.publish(publication))
     }
 
     fn history<'a>(

@@ -133,7 +133,11 @@ fn adopt(servers: &Servers, checked: &CheckedSettings, layout: Layout, stop: &Ca
         }));
     }
     let new = Arc::new(Map { servers: members, placing: Placing::Slots(slots.into()) });
-    servers.replace(Arc::clone(&new));
+    // Who follows the map has work only when it changes. What was asked of the wrong server just before a change still
+    // moves in the next round.
+    if !new.says_the_same_as(&old) {
+        servers.replace(Arc::clone(&new));
+    }
     for server in &old.servers {
         let stays = new.servers.iter().any(|member| Arc::ptr_eq(member, server));
         move_out(servers, &new, server, stays);

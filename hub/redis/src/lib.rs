@@ -49,6 +49,7 @@ mod notes;
 mod origin;
 mod presence;
 mod publish;
+mod publisher;
 mod readiness;
 
 // What nodes know of each other.

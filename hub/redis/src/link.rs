@@ -59,6 +59,14 @@ impl Link {
         }
     }
 
+    /// The connection, if there is one at this moment.
+    pub(crate) fn current(&self) -> Option<Arc<Session>> {
+        match &*self.0.borrow() {
+            State::Up(session) => Some(Arc::clone(session)),
+            State::Connecting | State::Away => None,
+        }
+    }
+
     /// Whether there is a connection.
     pub(crate) fn is_up(&self) -> bool {
         matches!(&*self.0.borrow(), State::Up(_))

@@ -19,6 +19,8 @@ pub(crate) struct RedisMetrics {
     pub(crate) foreign_values: Counter,
     /// `fanline_redis_channels_behind_total`: times that the periodic check found a channel of which nothing was heard.
     pub(crate) channels_behind: Counter,
+    /// `fanline_redis_publishes_refused_total`: publishes that found no place, as too many were without an answer.
+    pub(crate) publishes_refused: Counter,
     /// `fanline_redis_members_restored_total`: members who were put back, as Redis had forgotten them.
     pub(crate) members_restored: Counter,
 }
@@ -74,6 +76,11 @@ impl RedisMetrics {
             "channels_behind",
             "Times that the periodic check found a channel of which nothing was heard",
             metrics.channels_behind.clone(),
+        );
+        registry.register(
+            "publishes_refused",
+            "Publishes that found no place, as too many were without an answer",
+            metrics.publishes_refused.clone(),
         );
         registry.register(
             "members_restored",

@@ -3,7 +3,7 @@
 use crate::keys;
 
 /// The rule of a mode.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Placing {
     /// There is one server.
     One,

@@ -1,7 +1,7 @@
-//! One server as a node sees it: two links for calls, and the ear that listens to its channels.
+//! One server as a node sees it: three links for calls, and the ear that listens to its channels.
 //!
-//! Publishing and presence go through one link and reading through the other, so that a page of history, or a wait for
-//! replicas, delays nobody else's answer.
+//! Publishes have a link of their own, whose order is theirs. Presence and what nodes tell each other take another, and
+//! reading the third, so that a page of history, or a wait for replicas, delays nobody else's answer.
 
 use crate::backoff::Backoff;
 use crate::ear::{Ear, EarParts};
@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 /// Which of the links a call takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Lane {
+    Publishes,
     Writes,
     Reads,
 }
@@ -65,6 +66,7 @@ pub(crate) struct Server {
     pub(crate) stop: CancellationToken,
     /// The pub/sub channel of its probes.
     pub(crate) probe: String,
+    publishes: Link,
     writes: Link,
     reads: Link,
 }
@@ -79,13 +81,16 @@ impl Server {
     ) -> Self {
         let backoff = || Backoff::new(common.random.clone());
         let metrics = &common.outlet.metrics;
-        let (writes, keeping) = Link::new(place.clone(), backoff(), metrics.clone(), stop.clone());
-        common.tasks.spawn(keeping);
-        let (reads, keeping) = Link::new(place.clone(), backoff(), metrics.clone(), stop.clone());
-        common.tasks.spawn(keeping);
+        let link = || {
+            let (link, keeping) =
+                Link::new(place.clone(), backoff(), metrics.clone(), stop.clone());
+            common.tasks.spawn(keeping);
+            link
+        };
+        let (publishes, writes, reads) = (link(), link(), link());
         let parts = EarParts {
             place: place.clone(),
-            probes: writes.clone(),
+            probes: publishes.clone(),
             probe: probe.clone(),
             pubsub: common.pubsub,
             outlet: common.outlet.clone(),
@@ -94,11 +99,12 @@ impl Server {
         };
         let (ear, listening) = Ear::new(parts, stop.clone());
         common.tasks.spawn(listening);
-        Server { place, ear, stop, probe, writes, reads }
+        Server { place, ear, stop, probe, publishes, writes, reads }
     }
 
     pub(crate) fn link(&self, lane: Lane) -> &Link {
         match lane {
+            Lane::Publishes => &self.publishes,
             Lane::Writes => &self.writes,
             Lane::Reads => &self.reads,
         }
@@ -106,7 +112,7 @@ impl Server {
 
     /// What is wrong with it, if anything.
     pub(crate) fn complaint(&self) -> Option<&'static str> {
-        if !self.writes.is_up() || !self.reads.is_up() {
+        if [&self.publishes, &self.writes, &self.reads].iter().any(|link| !link.is_up()) {
             Some("a Redis server is away")
         } else if !self.ear.hears() {
             Some("live messages of a Redis server do not arrive")

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 /// Longest wait for the answer to a call, its repetitions included.
 pub(crate) const CALL: Duration = Duration::from_secs(2);
 /// Before a call is repeated that Redis could not do just now.
-const PAUSE: Duration = Duration::from_millis(25);
+pub(crate) const PAUSE: Duration = Duration::from_millis(25);
 
 /// The servers.
 #[derive(Debug)]
@@ -156,6 +156,14 @@ impl Servers {
 }
 
 impl Map {
+    /// Whether every channel lives where it does by the other one.
+    pub(crate) fn says_the_same_as(&self, other: &Map) -> bool {
+        let mut pairs = self.servers.iter().zip(&other.servers);
+        self.servers.len() == other.servers.len()
+            && pairs.all(|(one, other)| Arc::ptr_eq(one, other))
+            && self.placing == other.placing
+    }
+
     pub(crate) fn home(&self, tag: &str) -> Option<Arc<Server>> {
         self.servers.get(self.placing.server(tag)?).cloned()
     }

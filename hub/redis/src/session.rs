@@ -83,13 +83,9 @@ impl Session {
             pipeline.add_command(cmd("ASKING")).ignore();
         }
         pipeline.add_command(call.command(self.loaded.hash(call.script), &self.fence));
-        let replicas = match self.durability {
-            Durability::Wait(replicas) if call.lasting => Some(replicas),
-            Durability::Wait(_) | Durability::Volatile | Durability::AofAlways => None,
-        };
+        let replicas = self.replicas(call.lasting);
         if let Some(replicas) = replicas {
-            let millis = REPLICAS.as_millis() as u64;
-            pipeline.add_command(cmd("WAIT").arg(replicas).arg(millis).take());
+            pipeline.add_command(wait(replicas));
         }
         let mut connection = self.connection.clone();
         let count = pipeline.len();
@@ -100,11 +96,9 @@ impl Session {
         }
         let answer = answers.next().unwrap_or(Value::Nil).extract_error();
         let answer = answer.map_err(|error| self.failure(&error))?;
-        match (replicas, answers.next()) {
-            (Some(replicas), Some(Value::Int(reached))) if reached < i64::from(replicas) => {
-                Err(Failure::TooFewReplicas)
-            }
-            _ => Ok(answer),
+        match too_few(replicas, answers.next()) {
+            true => Err(Failure::TooFewReplicas),
+            false => Ok(answer),
         }
     }
 
@@ -114,19 +108,46 @@ impl Session {
         answer.and_then(Value::extract_error).map_err(|error| self.failure(&error))
     }
 
-    /// Runs several calls in one round trip, each with its own answer.
+    /// Runs several calls in one round trip, each with its own answer. Scripts that the server forgot are loaded anew, so
+    /// that those who did nothing for that may be repeated.
     pub(crate) async fn run_all(
         &self,
         calls: &[Call<'_>],
     ) -> Result<Vec<Result<Value, Failure>>, Failure> {
-        let mut pipeline = Pipeline::with_capacity(calls.len());
+        let mut pipeline = Pipeline::with_capacity(calls.len() + 1);
         for call in calls {
             pipeline.add_command(call.command(self.loaded.hash(call.script), &self.fence));
         }
-        let answers = self.connection.clone().send_packed_commands(&pipeline, 0, calls.len()).await;
-        let answers = answers.map_err(|error| self.failure(&error))?;
-        let each = |answer: Value| answer.extract_error().map_err(|error| self.failure(&error));
-        Ok(answers.into_iter().map(each).collect())
+        let replicas = self.replicas(calls.iter().any(|call| call.lasting));
+        if let Some(replicas) = replicas {
+            pipeline.add_command(wait(replicas));
+        }
+        let count = pipeline.len();
+        let mut connection = self.connection.clone();
+        let answers = connection.send_packed_commands(&pipeline, 0, count).await;
+        let mut answers = answers.map_err(|error| self.failure(&error))?;
+        let reached = replicas.and_then(|_| answers.pop());
+        let mut answers: Vec<_> = answers
+            .into_iter()
+            .map(|answer| answer.extract_error().map_err(|error| self.failure(&error)))
+            .collect();
+        if too_few(replicas, reached) {
+            for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
+                *answer = Err(Failure::TooFewReplicas);
+            }
+        }
+        if answers.contains(&Err(Failure::Forgotten)) {
+            scripts::load(&mut connection).await.map_err(|error| self.failure(&error))?;
+        }
+        Ok(answers)
+    }
+
+    /// How many replicas must have what a call did.
+    fn replicas(&self, lasting: bool) -> Option<u8> {
+        match self.durability {
+            Durability::Wait(replicas) if lasting => Some(replicas),
+            Durability::Wait(_) | Durability::Volatile | Durability::AofAlways => None,
+        }
     }
 
     /// Says that the connection seems dead, or leads to the wrong server. The next calls get another one.
@@ -164,4 +185,14 @@ impl Session {
         }
         failure
     }
+}
+
+fn wait(replicas: u8) -> Cmd {
+    let millis = REPLICAS.as_millis() as u64;
+    cmd("WAIT").arg(replicas).arg(millis).take()
+}
+
+/// Whether `WAIT` says that fewer replicas than asked for have what was done.
+fn too_few(replicas: Option<u8>, reached: Option<Value>) -> bool {
+    matches!((replicas, reached), (Some(replicas), Some(Value::Int(reached))) if reached < i64::from(replicas))
 }

@@ -7,6 +7,7 @@ mod channel;
 mod metrics;
 mod nodes;
 mod notes;
+mod turnstile;
 
 use crate::broker::{
     Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
@@ -26,10 +27,11 @@ use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc::Permit;
+use tokio::task::coop::consume_budget;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use turnstile::Turnstile;
 
 /// Enough that two cores, or sixteen, rarely meet at the same mutex.
 const SHARDS: usize = 64;
@@ -69,6 +71,7 @@ struct Inner {
     shards: Box<[Mutex<HashMap<ChannelName, Channel>>]>,
     hasher: RandomState,
     notices: NoticeSender,
+    turnstile: Turnstile,
     node: nodes::Node,
     kept: notes::Kept,
     clock: Arc<dyn Clock>,
@@ -92,6 +95,7 @@ impl MemoryBroker {
         let broker = MemoryBroker(Arc::new(Inner {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
+            turnstile: Turnstile::new(notices.clone()),
             notices,
             node: nodes::Node::new(NodeId::random(&random)),
             kept: notes::Kept::new(Epoch::random(&random)),
@@ -130,11 +134,6 @@ impl MemoryBroker {
         channel.expire(now, &inner.metrics);
         Ok(act(channel, now))
     }
-
-    /// A place in the queue of notices: taken before anything is done, so that what was done is noticed.
-    async fn permit(&self) -> Result<Permit<'_, Notice>, BrokerError> {
-        self.0.notices.reserve().await.map_err(|_hub_is_gone| BrokerError::Unavailable)
-    }
 }
 
 impl Inner {
@@ -147,17 +146,20 @@ impl Inner {
 impl Broker for MemoryBroker {
     fn publish(&self, publication: Publication) -> Answer<'_, Published> {
         Box::pin(async move {
-            let permit = self.permit().await?;
+            let place = self.0.turnstile.place().await?;
             let Inner { limits, metrics, .. } = &*self.0;
             let name = publication.channel.clone();
-            self.with(&name, |channel, now| {
+            let outcome = self.with(&name, |channel, now| {
                 let (published, event) = channel.publish(publication, now, limits, metrics)?;
                 // Sent under the lock, so that notices keep the order of offsets.
                 if let Some(event) = event.filter(|_| channel.subscribed) {
-                    permit.send(Notice::Event(event));
+                    place.send(Notice::Event(event));
                 }
                 Ok(published)
-            })?
+            });
+            // Who publishes without a pause lets the hub run now and then, which takes in the notices.
+            consume_budget().await;
+            outcome?
         })
     }
 
@@ -182,12 +184,12 @@ impl Broker for MemoryBroker {
 
     fn enter<'a>(&'a self, name: &'a ChannelName, member: Member) -> Answer<'a, ()> {
         Box::pin(async move {
-            let permit = self.permit().await?;
+            let place = self.0.turnstile.place().await?;
             self.with(name, |channel, _| {
                 channel.members.enter(member.clone());
                 if channel.subscribed {
                     let change = PresenceChange { channel: name.clone(), member, joined: true };
-                    permit.send(Notice::Presence(Arc::new(change)));
+                    place.send(Notice::Presence(Arc::new(change)));
                 }
             })
         })
@@ -195,13 +197,13 @@ impl Broker for MemoryBroker {
 
     fn leave<'a>(&'a self, name: &'a ChannelName, connection: ConnectionId) -> Answer<'a, ()> {
         Box::pin(async move {
-            let permit = self.permit().await?;
+            let place = self.0.turnstile.place().await?;
             self.with(name, |channel, _| {
                 if let Some(member) =
                     channel.members.leave(connection).filter(|_| channel.subscribed)
                 {
                     let change = PresenceChange { channel: name.clone(), member, joined: false };
-                    permit.send(Notice::Presence(Arc::new(change)));
+                    place.send(Notice::Presence(Arc::new(change)));
                 }
             })
         })

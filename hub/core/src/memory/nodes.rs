@@ -47,7 +47,7 @@ impl Nodes for MemoryBroker {
             check_message(&message)?;
             let here = node == self.0.node.id;
             if here {
-                self.permit().await?.send(Notice::Control { from: node, message });
+                self.0.turnstile.place().await?.send(Notice::Control { from: node, message });
             }
             Ok(here)
         })

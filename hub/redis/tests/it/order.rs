@@ -1,0 +1,126 @@
+//! The order of publishes within a channel, also of those that have to be repeated.
+
+use crate::harness::{ClusterSetup, DEADLINE, RedisServer, Servers, TestHub};
+use fanline_core::broker::Published;
+use fanline_core::{Reason, Refusal};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::task::coop::unconstrained;
+use tokio::time::Instant;
+
+const CHANNEL: &str = "a:lobby";
+const META: &str = "{fanline:a:lobby}:meta";
+const UNDER_WAY: usize = 256;
+
+type Outcomes = BTreeMap<u64, Result<Published, Refusal>>;
+
+/// Publishes numbers with many of them under way, for as long as `meanwhile` takes and until the last of them succeeds.
+async fn publish_during(hub: &TestHub, meanwhile: impl Future<Output = ()>) -> Outcomes {
+    let mut meanwhile = std::pin::pin!(meanwhile);
+    let mut over = None;
+    let mut under_way = FuturesUnordered::new();
+    let (mut number, mut outcomes) = (0, BTreeMap::new());
+    loop {
+        while over.is_none() && under_way.len() < UNDER_WAY {
+            number += 1;
+            let this = number;
+            let mut publish =
+                Box::pin(unconstrained(async move { (this, hub.publish(CHANNEL, this).await) }));
+            // The first poll decides about the order.
+            match futures_util::poll!(&mut publish) {
+                std::task::Poll::Ready((number, outcome)) => {
+                    outcomes.insert(number, outcome);
+                    tokio::task::yield_now().await;
+                }
+                std::task::Poll::Pending => under_way.push(publish),
+            }
+        }
+        tokio::select! {
+            () = &mut meanwhile, if over.is_none() => over = Some(Instant::now()),
+            Some((number, outcome)) = under_way.next() => {
+                outcomes.insert(number, outcome);
+            }
+            else => return outcomes,
+        }
+    }
+}
+
+/// That those which succeeded stand in the order of their numbers, in each epoch; answers how many did.
+fn in_order(outcomes: &Outcomes) -> usize {
+    let mut last: Option<Published> = None;
+    let mut epochs = Vec::new();
+    let mut succeeded = 0;
+    for (number, outcome) in outcomes {
+        let published = match outcome {
+            Ok(published) => *published,
+            Err(refusal) => {
+                assert_eq!(refusal.reason(), Reason::BrokerUnavailable, "{number}");
+                continue;
+            }
+        };
+        succeeded += 1;
+        let position = published.position;
+        match last.map(|last| last.position) {
+            Some(last) if last.epoch == position.epoch => {
+                assert!(position.offset > last.offset, "{number} was overtaken");
+            }
+            _ => {
+                assert!(!epochs.contains(&position.epoch), "{number} went back to a former epoch");
+                epochs.push(position.epoch);
+            }
+        }
+        last = Some(published);
+    }
+    succeeded
+}
+
+async fn a_while() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+#[tokio::test]
+async fn scripts_that_are_flushed_again_and_again_cost_neither_an_event_nor_its_order() {
+    let server = RedisServer::start().await;
+    let hub = TestHub::start(server.settings()).await;
+    let flushing = async {
+        for _ in 0..20 {
+            a_while().await;
+            server.run::<String>(&["SCRIPT", "FLUSH"]).await;
+        }
+    };
+    let outcomes = tokio::time::timeout(DEADLINE, publish_during(&hub, flushing)).await;
+    let outcomes = outcomes.expect("in time");
+    assert_eq!(in_order(&outcomes), outcomes.len());
+}
+
+#[tokio::test]
+async fn a_connection_that_is_killed_again_and_again_costs_no_order() {
+    let server = RedisServer::start().await;
+    let hub = TestHub::start(server.settings()).await;
+    let killing = async {
+        for _ in 0..20 {
+            a_while().await;
+            server.run::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+        }
+    };
+    let outcomes = tokio::time::timeout(DEADLINE, publish_during(&hub, killing)).await;
+    assert!(in_order(&outcomes.expect("in time")) > 1000);
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_costs_no_order() {
+    let setup = ClusterSetup::start().await;
+    let hub = TestHub::start(setup.settings()).await;
+    let moving = async {
+        let mut home = setup.home(META).await;
+        for _ in 0..4 {
+            let target = setup.other_primaries(home).await[0];
+            setup.migrate(META, home, target).await;
+            home = target;
+            a_while().await;
+        }
+    };
+    let outcomes = tokio::time::timeout(2 * DEADLINE, publish_during(&hub, moving)).await;
+    assert!(in_order(&outcomes.expect("in time")) > 1000);
+}
