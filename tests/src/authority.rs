@@ -47,12 +47,12 @@ impl Authority {
         authority
     }
 
-    /// The file that clients trust.
-    pub fn certificate(&self) -> PathBuf {
-        self.path("ca.pem")
+    /// The path of one of its files: `ca.pem`, which clients trust, or the hub's `cert.pem` and `key.pem`.
+    pub fn path(&self, file: &str) -> PathBuf {
+        Path::new(self.folder.path()).join(file)
     }
 
-    /// A reference to one of its files as the configuration has it: `ca.pem`, `cert.pem` or `key.pem`.
+    /// A reference to one of its files as the configuration has it.
     pub fn reference(&self, file: &str) -> String {
         format!("file:{}", self.path(file).display())
     }
@@ -144,11 +144,6 @@ impl Authority {
 
     fn write(&self, file: &str, pem: &str) {
         std::fs::write(self.path(file), pem).expect("the folder is ours");
-    }
-
-    /// One of its files: `ca.pem`, `cert.pem` or `key.pem`.
-    pub fn path(&self, file: &str) -> PathBuf {
-        Path::new(self.folder.path()).join(file)
     }
 }
 

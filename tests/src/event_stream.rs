@@ -1,15 +1,18 @@
 //! An event stream as a browser reads it (HTML standard, section 9.2.6), down to the bytes, so that nothing is mended.
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
+use crate::connection::Connection;
 use crate::deadline::{DEADLINE, within};
 use crate::raw_http::request;
 
 /// An open stream over HTTP/1.1.
+#[derive(Debug)]
 pub struct EventStream {
     connection: BufReader<Box<dyn Connection>>,
     /// The status line and the headers.
@@ -19,11 +22,6 @@ pub struct EventStream {
     /// Lines that are comments: heartbeats.
     pub comments: usize,
 }
-
-/// What a stream may come over.
-trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<C: AsyncRead + AsyncWrite + Send + Unpin> Connection for C {}
 
 /// One block, as the stream has it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -56,7 +54,7 @@ impl EventStream {
 
     /// The same over a connection that was made elsewhere.
     pub async fn open_over(
-        connection: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        connection: impl AsyncRead + AsyncWrite + Debug + Send + Unpin + 'static,
         address: SocketAddr,
         path: &str,
         headers: &[(&str, &str)],

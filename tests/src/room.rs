@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use crate::connection::Connection;
 use crate::deadline::{DEADLINE, within};
 
 /// How many of the last frames a failure shows.
@@ -17,7 +17,7 @@ const FRAMES_SHOWN: usize = 12;
 /// One connection to the hub. Frames that nobody asked for yet wait in order.
 #[derive(Debug)]
 pub struct Room {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<Box<dyn Connection>>,
     /// The first frame of the connection; null until it came.
     pub welcome: Value,
     unread: VecDeque<Value>,
@@ -26,7 +26,7 @@ pub struct Room {
 }
 
 impl Room {
-    pub(crate) fn new(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
+    pub(crate) fn new(socket: WebSocketStream<Box<dyn Connection>>) -> Self {
         Self {
             socket,
             welcome: Value::Null,
@@ -191,7 +191,7 @@ impl Room {
         }
     }
 
-    /// Ends the TCP connection without a Close, as a lost network would.
+    /// Ends the connection without a Close, as a lost network would.
     pub fn vanish(self) {
         drop(self.socket);
     }

@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
-use tokio_tungstenite::connect_async;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::{WebSocketStream, connect_async};
 
+use crate::connection::Connection;
 use crate::deadline::{DEADLINE, within};
+use crate::http2::Http2;
 use crate::room::Room;
 
 /// A handshake to be sent.
@@ -17,6 +20,8 @@ pub struct Upgrade {
     query: String,
     protocols: Vec<String>,
     headers: Vec<(HeaderName, String)>,
+    /// The connection of which the WebSocket is to be a stream; none for one of its own.
+    connection: Option<Http2>,
 }
 
 /// A hub's refusal to upgrade.
@@ -38,6 +43,7 @@ impl Upgrade {
             query: String::new(),
             protocols: vec!["fanline.v1".to_owned()],
             headers: Vec::new(),
+            connection: None,
         }
     }
 
@@ -87,6 +93,13 @@ impl Upgrade {
         self
     }
 
+    /// As a stream of this connection (RFC 8441), instead of over HTTP/1.1.
+    #[must_use]
+    pub fn on(mut self, connection: &Http2) -> Self {
+        self.connection = Some(connection.clone());
+        self
+    }
+
     /// Connects and takes the welcome.
     pub async fn open(self) -> Room {
         self.open_unauthenticated().await.welcomed().await
@@ -118,11 +131,24 @@ impl Upgrade {
     }
 
     async fn send(self) -> Result<Room, Refusal> {
-        match within(DEADLINE, "the upgrade", connect_async(self.request())).await {
+        let (stream, headers) = match &self.connection {
+            Some(connection) => connection.websocket(&self.uri("http"), self.headers()).await?,
+            None => self.upgrade().await?,
+        };
+        let protocol = headers.get(header::SEC_WEBSOCKET_PROTOCOL);
+        assert_eq!(protocol.map(HeaderValue::as_bytes), Some(b"fanline.v1".as_slice()));
+        Ok(Room::new(WebSocketStream::from_raw_socket(stream, Role::Client, None).await))
+    }
+
+    /// Over HTTP/1.1.
+    async fn upgrade(&self) -> Result<(Box<dyn Connection>, HeaderMap), Refusal> {
+        let mut request =
+            self.uri("ws").into_client_request().expect("address and token make a URI");
+        request.headers_mut().extend(self.headers());
+        match within(DEADLINE, "the upgrade", connect_async(request)).await {
             Ok((socket, response)) => {
-                let protocol = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
-                assert_eq!(protocol.map(HeaderValue::as_bytes), Some(b"fanline.v1".as_slice()));
-                Ok(Room::new(socket))
+                let stream: Box<dyn Connection> = Box::new(socket.into_inner());
+                Ok((stream, response.headers().clone()))
             }
             Err(Error::Http(response)) => {
                 let (parts, body) = response.into_parts();
@@ -136,16 +162,18 @@ impl Upgrade {
         }
     }
 
-    fn request(&self) -> Request<()> {
-        let mut request = format!("ws://{}/v1/ws{}", self.address, self.query)
-            .into_client_request()
-            .expect("address and token make a URI");
+    fn uri(&self, scheme: &str) -> String {
+        format!("{scheme}://{}/v1/ws{}", self.address, self.query)
+    }
+
+    fn headers(&self) -> HeaderMap {
         let protocols = (header::SEC_WEBSOCKET_PROTOCOL, self.protocols.join(", "));
+        let mut headers = HeaderMap::new();
         for (name, value) in self.headers.iter().chain([&protocols]) {
             let value = HeaderValue::from_str(value).expect("tests send header values");
-            request.headers_mut().append(name, value);
+            headers.append(name, value);
         }
-        request
+        headers
     }
 }
 

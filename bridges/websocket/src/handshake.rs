@@ -21,7 +21,7 @@ use http::header::{
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use std::net::SocketAddr;
@@ -54,14 +54,14 @@ async fn upgrade(
     let (mut parts, _no_body) = request.into_parts();
     let asked = match Asked::of(&parts) {
         Ok(asked) => asked,
-        Err(refusal) => return upgrade_required(&edge, &refusal),
+        Err(refusal) => return upgrade_required(&edge, &refusal, parts.version),
     };
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
         let refusal = Refusal::new(
             Reason::InvalidArgument,
             "this HTTP connection cannot be upgraded; use HTTP/1.1, or CONNECT over HTTP/2",
         );
-        return upgrade_required(&edge, &refusal);
+        return upgrade_required(&edge, &refusal, parts.version);
     };
     let subprotocols = match Subprotocols::offered(&parts.headers) {
         Ok(subprotocols) => subprotocols,
@@ -148,11 +148,14 @@ fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
 }
 
 /// 426 says what is spoken here (RFC 9110, section 15.5.22).
-fn upgrade_required(edge: &Edge, refusal: &Refusal) -> Response {
+fn upgrade_required(edge: &Edge, refusal: &Refusal, version: Version) -> Response {
     edge.metrics.refused(refusal.reason());
     let mut response = problem(refusal).map(Body::from);
     *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
-    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    // HTTP/2 knows no such header (RFC 9113, section 8.2.2).
+    if version < Version::HTTP_2 {
+        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    }
     response.headers_mut().insert(SEC_WEBSOCKET_VERSION, VERSION);
     response
 }

@@ -200,7 +200,7 @@ impl Table {
                 StreamCredential::Cookie,
             ),
         ];
-        let client = ForeignClient::start(kind, &token, &page, &authority.certificate(), &streams);
+        let client = ForeignClient::start(kind, &token, &page, &authority.path("ca.pem"), &streams);
         let rpc = match transport {
             Transport::Plain => hub.rpc().await,
             Transport::Tls => {

@@ -24,6 +24,7 @@ mod grpc_channels;
 mod grpc_publish;
 mod grpc_subscribe;
 mod handlers;
+mod http2;
 mod languages;
 mod limits;
 mod listeners;

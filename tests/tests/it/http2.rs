@@ -1,0 +1,101 @@
+//! HTTP/2: many streams on one connection, WebSockets among them (RFC 8441).
+
+use fanline_tests::{
+    Authority, DEADLINE, Http2, Hub, Publication, Script, Token, free_port, within,
+};
+use http::header::SEC_WEBSOCKET_VERSION;
+use serde_json::json;
+
+/// Under the default of `limits.http2_streams`, and over what many servers grant.
+const STREAMS: u64 = 150;
+
+fn ada() -> Token {
+    Token::user("ada").everything_in(&["chat:*", "news:*"])
+}
+
+#[tokio::test]
+async fn rooms_are_streams_of_one_connection() {
+    let hub = Hub::start().await;
+    let connection = Http2::connect(hub.addresses.public).await;
+    let mut first = hub.upgrade().bearer(&ada().sign()).on(&connection).open().await;
+    let mut second = hub.upgrade().subprotocol(&ada().sign()).on(&connection).open().await;
+    first.join("chat:lobby").await;
+    second.join("chat:lobby").await;
+    // More than fits a frame of HTTP/2, and more than a stream's window.
+    let long = "0123456789abcdef".repeat(16 * 1024);
+    let position = hub.publish(Publication::to("chat:lobby", &*long)).await;
+    for room in [&mut first, &mut second] {
+        assert_eq!(room.event().await["data"], *long);
+    }
+    first.publish("chat:lobby", json!("from a room")).await;
+    assert_eq!(second.event().await["data"], "from a room");
+
+    first.vanish();
+    second.close().await;
+    let mut third = hub.upgrade().bearer(&ada().sign()).on(&connection).open().await;
+    let joined = third.join_since("chat:lobby", position).await;
+    assert_eq!(joined["recovered"], true, "{joined}");
+    assert_eq!(third.data(1).await, ["from a room"]);
+}
+
+#[tokio::test]
+async fn who_may_not_open_a_room_may_not_over_http2() {
+    let hub = Hub::start().await;
+    let connection = Http2::connect(hub.addresses.public).await;
+    let good = ada().sign();
+    let expired = ada().expires_in(-60).sign();
+    let ask = || hub.upgrade().on(&connection);
+
+    let refusal = ask().bearer(&expired).refused().await;
+    assert!(refusal.is_invalid_token(), "{refusal:?}");
+    let refusal = ask().bearer(&good).origin("https://evil.example").refused().await;
+    assert_eq!(refusal.status, 403, "{refusal:?}");
+    let refusal = ask().cookie(&good).origin("https://evil.example").refused().await;
+    assert_eq!(refusal.status, 403, "{refusal:?}");
+    let refusal = ask().bearer(&good).subprotocol(&expired).refused().await;
+    assert_eq!(refusal.status, 400, "{refusal:?}");
+    let refusal = ask().bearer(&good).header(SEC_WEBSOCKET_VERSION, "8").refused().await;
+    assert_eq!(refusal.status, 426, "{refusal:?}");
+    ask().cookie(&good).origin("https://app.example.com").open().await;
+}
+
+#[tokio::test]
+async fn a_drain_closes_rooms_over_http2_too() {
+    let mut hub = Hub::builder().set("drain.window", "500ms").start().await;
+    let connection = Http2::connect(hub.addresses.public).await;
+    let mut room = hub.upgrade().bearer(&ada().sign()).on(&connection).open().await;
+    hub.process.terminate();
+    assert_eq!(room.close_code().await, 1012);
+    let status = within(DEADLINE, "the end of the hub", hub.process.exit()).await;
+    assert_eq!(status.code(), Some(0), "{}", hub.process.output());
+}
+
+#[tokio::test]
+async fn a_browser_has_all_its_streams_and_rooms_on_one_connection() {
+    let authority = Authority::new();
+    let page = format!("127.0.0.1:{}", free_port());
+    let hub = Hub::builder()
+        .for_a_crowd()
+        .set("tls.cert", authority.reference("cert.pem"))
+        .set("tls.key", authority.reference("key.pem"))
+        .set("public.listen", &*page)
+        .set("public.allowed_origins", vec![format!("https://{page}")])
+        .set("public.query_token", true)
+        .start()
+        .await;
+    let seen = Script::node("one_connection.mjs")
+        .option("hub", format!("https://{page}"))
+        .option("certificate", authority.path("cert.pem").display())
+        .option("token", ada().sign())
+        .option("channel", "news:a")
+        .option("streams", STREAMS)
+        .run()
+        .await;
+    println!("{seen}");
+    assert_eq!(seen["protocols"], json!(["h2"]), "{seen}");
+    assert_eq!(seen["streams"], STREAMS, "{seen}");
+    assert_eq!(seen["rooms"], json!(["fanline.v1", "fanline.v1"]), "{seen}");
+    let metrics = hub.metrics().await;
+    let accepted = metrics.sum("fanline_listener_accepted_total", r#"listener="public""#);
+    assert_eq!(accepted, 1.0, "connections of the browser");
+}
