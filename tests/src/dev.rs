@@ -44,6 +44,18 @@ impl Dev {
         leading(&line, "-_.").to_owned()
     }
 
+    /// The printed API key.
+    pub async fn api_key(&mut self) -> String {
+        let line = self.line_with("fk_").await;
+        leading(&line, "_").to_owned()
+    }
+
+    /// Where backends connect: host and port.
+    pub async fn grpc(&mut self) -> String {
+        let line = self.line_with("--url http://").await;
+        leading(&line["--url http://".len()..], ".:").to_owned()
+    }
+
     /// Where browsers connect.
     pub async fn public(&mut self) -> SocketAddr {
         let line = self.line_with("ws://").await;

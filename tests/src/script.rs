@@ -21,9 +21,7 @@ pub struct Script {
 impl Script {
     /// A Python script, run by `FANLINE_PYTHON`, else by the environment that `cargo xtask setup` makes.
     pub fn python(file: &str) -> Self {
-        let python = std::env::var_os("FANLINE_PYTHON")
-            .map_or_else(|| project().join("target/venv/bin/python"), PathBuf::from);
-        Self::new(Command::new(python), "python", file)
+        Self::new(Command::new(python()), "python", file)
     }
 
     /// A Node script.
@@ -75,7 +73,13 @@ impl Script {
     }
 }
 
+/// The interpreter that has the packages of `tests/python`.
+pub fn python() -> PathBuf {
+    std::env::var_os("FANLINE_PYTHON")
+        .map_or_else(|| project().join("target/venv/bin/python"), PathBuf::from)
+}
+
 /// The checkout.
-fn project() -> &'static Path {
+pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lies in the checkout")
 }

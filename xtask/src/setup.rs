@@ -8,6 +8,7 @@ mod apt;
 mod browser;
 mod cargo_tool;
 mod curl;
+mod examples;
 mod node;
 mod python;
 mod redis;
@@ -32,6 +33,7 @@ impl Clients {
         curl::command(workspace)?;
         node::packages(workspace, &workspace.sdk())?;
         sdk::build(workspace)?;
+        examples::install(workspace)?;
         Ok(Self {
             chromium: browser::chromium(workspace)?,
             node_modules: node::packages(workspace, &workspace.node())?,

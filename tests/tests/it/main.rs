@@ -16,6 +16,7 @@ mod documents;
 mod drain;
 mod event_stream_clients;
 mod event_streams;
+mod examples;
 mod first_frame;
 mod forgery;
 mod frames;

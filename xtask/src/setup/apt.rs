@@ -4,6 +4,11 @@ use anyhow::{Context as _, bail};
 
 use crate::{process, workspace::Workspace};
 
+/// Installs the Debian package of a program, of the same name, if this machine has none.
+pub(crate) fn program(workspace: &Workspace, name: &str, why: &str) -> anyhow::Result<()> {
+    if process::find(name).is_some() { Ok(()) } else { install(workspace, &[name], why) }
+}
+
 /// Installs Debian packages; `why` ends the sentence that says so.
 pub(crate) fn install(workspace: &Workspace, packages: &[&str], why: &str) -> anyhow::Result<()> {
     let names = packages.join(" ");

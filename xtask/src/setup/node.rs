@@ -1,5 +1,5 @@
-//! The npm packages of `tests/node` (gRPC and WebSocket clients, the browser driver, and `buf`) and
-//! of `clients/js` (what builds and tests the browser client).
+//! The npm packages of `tests/node` (gRPC and WebSocket clients, the browser driver, and `buf`), of
+//! `clients/js` (what builds and tests the browser client) and of the examples.
 
 use std::path::{Path, PathBuf};
 
