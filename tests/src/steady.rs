@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -15,6 +15,8 @@ use crate::rpc::{Publication, Rpc};
 
 /// Longest wait for one more acknowledgement: elections and restarts lie between.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for an answer: more than the hub takes, for when it has stopped to answer.
+const ANSWER: Duration = Duration::from_secs(8);
 /// Between two tries of the same event.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -93,9 +95,10 @@ impl Steady {
 
 async fn surely(nodes: &mut [Rpc], publication: Publication, unknown: &mut u64) -> Position {
     loop {
-        match nodes[0].try_publish(publication.clone()).await {
-            Ok(response) => return response.position.expect("an answer has a position").into(),
-            Err(status) => assert!(may_have_happened(&status), "{publication:?}: {status:?}"),
+        match timeout(ANSWER, nodes[0].try_publish(publication.clone())).await {
+            Ok(Ok(response)) => return response.position.expect("it has a position").into(),
+            Ok(Err(status)) => assert!(may_have_happened(&status), "{publication:?}: {status:?}"),
+            Err(_elapsed) => {}
         }
         *unknown += 1;
         nodes.rotate_left(1);

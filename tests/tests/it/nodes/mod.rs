@@ -9,3 +9,4 @@ mod outage;
 mod recovery;
 mod resharding;
 mod scene;
+mod storm;

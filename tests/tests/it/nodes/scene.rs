@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use fanline_tests::{
-    Account, Hub, Ledger, Position, Record, Room, Shared, Steady, Token, Witness, position_of,
-    seeds,
+    Account, Hub, Ledger, Position, Record, Room, Shared, Steady, Step, Token, Witness,
+    position_of, seeds,
 };
 use futures_util::{StreamExt as _, future, stream};
 use serde_json::Value;
+use toml::Table;
 
 /// The room of all scenarios. Its namespace keeps more than they publish.
 pub(super) const CHANNEL: &str = "room:lobby";
@@ -27,8 +28,10 @@ where
 
 pub(super) struct Scene {
     pub(super) nodes: [Hub; 2],
+    /// For each node one in a room and one on a stream.
     pub(super) witnesses: Vec<Witness>,
-    publishers: Vec<Steady>,
+    /// As many for each node.
+    pub(super) publishers: Vec<Steady>,
 }
 
 /// How a scene is set.
@@ -55,13 +58,24 @@ impl Default for Setting {
 impl Setting {
     /// Starts everything: on each node a member in a room, one on a stream, and the publishers.
     pub(super) async fn start(self, redis: &impl Shared) -> Scene {
-        let builder = Hub::builder()
-            .set("namespaces.room.history_size", 100_000)
-            .set("namespaces.room.presence", true);
-        let mut broker = redis.broker();
-        broker.insert("durability".to_owned(), self.durability.into());
-        broker.insert("prefix".to_owned(), self.prefix.into());
-        let nodes: [Hub; 2] = builder.nodes(&broker).await;
+        self.start_on([redis.broker(), redis.broker()]).await
+    }
+
+    /// The same, with a way to Redis for each node.
+    pub(super) async fn start_on(self, ways: [Table; 2]) -> Scene {
+        let start = async |mut broker: Table| {
+            broker.insert("durability".to_owned(), self.durability.into());
+            broker.insert("prefix".to_owned(), (&*self.prefix).into());
+            let builder = Hub::builder()
+                .set("namespaces.room.history_size", 100_000)
+                .set("namespaces.room.presence", true);
+            let node = builder.on(&broker).start().await;
+            node.is_ready().await;
+            node
+        };
+        let [near, far] = ways;
+        let (near, far) = tokio::join!(start(near), start(far));
+        let nodes = [near, far];
         let mut witnesses = Vec::new();
         let mut publishers = Vec::new();
         for (number, node) in nodes.iter().enumerate() {
@@ -118,6 +132,12 @@ impl Scene {
         let account = Account::of(&ledgers, &records);
         let account = account.unwrap_or_else(|error| panic!("{scenario}, seed {seed}: {error}"));
         println!("{scenario}, seed {seed}: {account}");
+        // History holds all that these scenarios publish: nothing of an epoch that is still there may be called lost.
+        for step in records.iter().flat_map(|record| &record.steps) {
+            if let Step::Gap(from, to) = step {
+                assert_eq!(to.offset, 0, "{scenario}, seed {seed}: a gap from {from} to {to}");
+            }
+        }
         account
     }
 }
