@@ -8,12 +8,14 @@ use crate::catalog::{Address, Enforcement, EnforcementDefaults, EventDefinition,
 use crate::checker::Checker;
 use crate::json;
 use crate::transcode::{is_protobuf, to_json};
-use fanline_core::event::{ContentType, EventType, Payload};
+use fanline_core::event::{EventType, Payload};
 use fanline_core::publish::Origin;
 use fanline_core::refusal::Violation;
 use fanline_core::validator::{Candidate, EventValidator, Verdict};
 use fanline_core::{ChannelName, Reason, Refusal};
 use prost_reflect::MessageDescriptor;
+use serde_json::Value;
+use serde_json::value::to_raw_value;
 use std::collections::{HashMap, HashSet};
 
 /// Event types that a refusal names as those that were perhaps meant.
@@ -183,10 +185,11 @@ impl Rule {
         }
         match &self.message {
             Some(message) if is_protobuf(content_type.as_str()) => {
-                let text = to_json(payload.data(), message).map_err(|violation| vec![violation])?;
-                self.check_json(&text)?;
-                let json = Payload::new(ContentType::default(), text.into());
-                json.map(Some).map_err(|refusal| refusal.violations().to_vec())
+                let value =
+                    to_json(payload.data(), message).map_err(|violation| vec![violation])?;
+                self.check_value(&value)?;
+                let text = to_raw_value(&value).expect("a value has a text");
+                Ok(Some(Payload::json(&text)))
             }
             Some(_) | None => {
                 let or = if self.message.is_some() { " or application/protobuf" } else { "" };
@@ -202,10 +205,16 @@ impl Rule {
 
     fn check_json(&self, text: &[u8]) -> Result<(), Vec<Violation>> {
         match json::parse(text) {
-            Ok(value) if self.checker.is_valid(&value) => Ok(()),
-            Ok(value) => Err(self.checker.violations(&value)),
+            Ok(value) => self.check_value(&value),
             Err(fault) => Err(vec![fault.into_violation()]),
         }
+    }
+
+    fn check_value(&self, value: &Value) -> Result<(), Vec<Violation>> {
+        if self.checker.is_valid(value) {
+            return Ok(());
+        }
+        Err(self.checker.violations(value))
     }
 }
 
@@ -215,6 +224,7 @@ mod tests {
     use crate::catalog::Source;
     use bytes::Bytes;
     use fanline_core::conformance::validator::{self, Sample};
+    use fanline_core::event::ContentType;
     use serde_json::json;
 
     /// A catalog with one event type in `chat:{room}`.

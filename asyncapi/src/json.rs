@@ -20,6 +20,8 @@ pub(crate) struct JsonFault {
     pub(crate) message: String,
     /// Where it stands, from 1.
     pub(crate) line: usize,
+    /// And in which column of it, from 1, in bytes.
+    pub(crate) column: usize,
 }
 
 impl JsonFault {
@@ -50,6 +52,11 @@ pub(crate) enum JsonRule {
 
 /// Reads one JSON text, whole.
 pub(crate) fn parse(text: &[u8]) -> Result<Value, JsonFault> {
+    parse_at(text, 0)
+}
+
+/// Reads the text of what stands in something else, so many levels deep.
+pub(crate) fn parse_at(text: &[u8], depth: usize) -> Result<Value, JsonFault> {
     let text = std::str::from_utf8(text).map_err(|error| {
         let before = &text[..error.valid_up_to()];
         JsonFault {
@@ -57,11 +64,12 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, JsonFault> {
             rule: JsonRule::Utf8,
             message: format!("byte {} is not UTF-8", error.valid_up_to() + 1),
             line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
+            column: 1 + before.iter().rev().take_while(|&&byte| byte != b'\n').count(),
         }
     })?;
     let mut state = State::default();
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let read = Reader { state: &mut state, depth: 0 }.deserialize(&mut deserializer);
+    let read = Reader { state: &mut state, depth }.deserialize(&mut deserializer);
     read.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| state.fault(&error))
 }
 
@@ -121,6 +129,7 @@ impl State {
             rule: self.rule.unwrap_or(JsonRule::Syntax),
             message: error.to_string(),
             line: error.line(),
+            column: error.column(),
         }
     }
 

@@ -19,6 +19,9 @@ pub mod document;
 pub mod site;
 mod typescript;
 
+// What others made.
+pub mod validate;
+
 pub use catalog::Catalog;
 pub use demo::demo;
 pub use enforcement::CatalogValidator;

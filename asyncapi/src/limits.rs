@@ -11,3 +11,9 @@ pub const FOLDER_DEPTH: usize = 16;
 
 /// Levels of arrays and objects in JSON. Well under the 100 of protobuf, and enough for any event that people read.
 pub const JSON_DEPTH: usize = 64;
+
+/// Bytes of an AsyncAPI document that is judged: that of a catalog as large as catalogs get, with room to spare.
+pub const DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Findings about one document: with more, the first ones are the reason for the rest.
+pub const FINDINGS: usize = 200;

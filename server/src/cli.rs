@@ -63,13 +63,21 @@ pub(crate) enum Command {
 pub(crate) enum CatalogCommand {
     /// Say all that is wrong with a catalog; exit code 1 if anything is
     Check {
-        /// Its folder, git:REF:path or builtin:demo
+        /// Its place, as for `diff`
         #[arg(default_value = "catalog")]
         catalog: String,
     },
     /// Say what a change does to those who publish and subscribe; exit code 2 if it does what --fail-on names
+    #[command(after_help = "\
+A catalog is named by its folder; by git:REF:path, a folder of a commit; or it is builtin:demo. An AsyncAPI document of a
+hub says of a catalog what everybody sees of it: a file, git:REF:path of a file, or the URL of a running hub.
+
+Examples:
+  fanline catalog diff git:main:catalog catalog           what this branch changes
+  fanline catalog diff http://127.0.0.1:8080 catalog      what a deployment would change
+  fanline catalog diff released.asyncapi.yaml catalog --fail-on risky")]
     Diff {
-        /// The older one: a folder, git:REF:path or builtin:demo
+        /// The older one
         old: String,
         /// The newer one
         new: String,
@@ -250,7 +258,8 @@ Examples:
   fanline asyncapi generate --catalog catalog -o asyncapi.yaml
   fanline asyncapi generate --catalog catalog -o asyncapi.yaml --check   fails when the file is stale
   fanline asyncapi types --catalog catalog --lang ts -o events.ts
-  fanline asyncapi export --catalog catalog --out site")]
+  fanline asyncapi export --catalog catalog --out site
+  fanline asyncapi validate asyncapi.yaml")]
 pub(crate) enum AsyncApi {
     /// Write the AsyncAPI document of a catalog
     Generate {
@@ -285,6 +294,23 @@ pub(crate) enum AsyncApi {
         /// The folder; made when it is not there
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
+    },
+    /// Say all that is wrong with AsyncAPI 3 documents, whoever wrote them, each with its line and column
+    #[command(after_help = "\
+Looks at: the structure, against the official JSON Schema of AsyncAPI 3.0 and 3.1; references that lead nowhere or in a
+circle; addresses and their parameters; servers and their variables; operations that use messages of other channels;
+replies; examples that their schemas refuse; messages of one operation that cannot be told apart. References into other
+files are not followed, with a warning.
+
+Exit code: 0 without an error (warnings are none), 1 with one, or where a file cannot be read.
+
+Examples:
+  fanline asyncapi validate asyncapi.yaml
+  curl -s http://127.0.0.1:8080/asyncapi.json | fanline asyncapi validate -")]
+    Validate {
+        /// The documents, JSON or YAML; - is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
 }
 

@@ -4,8 +4,9 @@
 import grpc from '@grpc/grpc-js';
 import loader from '@grpc/proto-loader';
 import WebSocket from 'ws';
+import yaml from 'js-yaml';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { LOADER, bearer } from './backend.mjs';
 import { Document } from './document.mjs';
 import { options } from './options.mjs';
@@ -26,6 +27,8 @@ const subscriber = new v1.Subscriber(target, grpc.credentials.createInsecure());
 const publish = promisify((request, done) => publisher.Publish(request, bearer(key), { deadline: Date.now() + 20_000 }, done));
 
 const faults = [];
+const inYaml = yaml.load(await (await fetch(`http://${address}/asyncapi.yaml`)).text());
+if (!isDeepStrictEqual(inYaml, served)) faults.push('/asyncapi.yaml is not /asyncapi.json');
 const frames = {};
 const delivered = {};
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// Which events there are, on which channels, and what their data looks like.
 ///
-/// Built by [`Catalog::load`] only, and immutable: a change of the files makes a new one.
+/// Built by [`Catalog::load`] and [`Catalog::of_document`] only, and immutable: a change of the files makes a new one.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     pub(super) info: Info,

@@ -76,6 +76,17 @@ impl Transport {
             Transport::Grpc => "grpc",
         }
     }
+
+    /// The id of its server in AsyncAPI documents.
+    #[must_use]
+    pub const fn server(self) -> &'static str {
+        match self {
+            Transport::WebSocket => "websocket",
+            Transport::Sse => "sse",
+            Transport::LongPoll => "longPoll",
+            Transport::Grpc => "grpc",
+        }
+    }
 }
 
 /// Who reads of a channel.

@@ -38,13 +38,18 @@ impl Catalog {
             descriptors: proto.descriptors,
             revision: Revision::of(source),
         };
-        catalog.check_references(&mut errors);
-        catalog.check_channels(&mut errors);
+        catalog.checked(errors)
+    }
+
+    /// The catalog, when it holds together and nothing was wrong with its files before.
+    pub(super) fn checked(self, mut errors: Vec<CatalogError>) -> Result<Self, CatalogErrors> {
+        self.check_references(&mut errors);
+        self.check_channels(&mut errors);
         // Schemas that refer to nothing, or were not read, would only be complained of twice.
         if errors.is_empty() {
-            catalog.check_examples(&mut errors);
+            self.check_examples(&mut errors);
         }
-        if errors.is_empty() { Ok(catalog) } else { Err(sorted(errors)) }
+        if errors.is_empty() { Ok(self) } else { Err(sorted(errors)) }
     }
 
     fn check_references(&self, errors: &mut Vec<CatalogError>) {

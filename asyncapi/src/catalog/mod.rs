@@ -26,6 +26,9 @@ mod proto;
 mod source;
 mod views;
 
+// From a document back to a catalog.
+mod served;
+
 pub use address::{Address, AddressError};
 pub use catalog::Catalog;
 pub use channel::{Audience, ChannelDefinition, Parameter, Transport, Visibility};

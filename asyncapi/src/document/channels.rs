@@ -13,7 +13,10 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// What stands behind the name of a schema or message in the view of a publisher.
-const PUBLISH: &str = ".publish";
+pub(crate) const PUBLISH: &str = ".publish";
+
+/// How the ids of channels start that are the hub's own endpoints, not of the catalog.
+pub(crate) const OWN: &str = "fanline.";
 
 /// Adds the channels that these readers see, with their events and the schemas of these.
 pub(super) fn add(parts: &mut Parts, catalog: &Catalog, settings: Settings) {
@@ -104,15 +107,8 @@ fn add_channel(parts: &mut Parts, catalog: &Catalog, channel: &ChannelDefinition
 /// The ways that a channel is offered on, as servers. What clients publish over HTTP goes up another way than it comes
 /// down.
 fn servers(channel: &ChannelDefinition) -> Vec<&'static str> {
-    let mut servers = Vec::new();
-    for transport in &channel.transports {
-        servers.push(match transport {
-            Transport::WebSocket => "websocket",
-            Transport::Sse => "sse",
-            Transport::LongPoll => "longPoll",
-            Transport::Grpc => "grpc",
-        });
-    }
+    let mut servers: Vec<_> =
+        channel.transports.iter().map(|transport| transport.server()).collect();
     let over_http = channel
         .transports
         .iter()

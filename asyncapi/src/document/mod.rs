@@ -30,9 +30,9 @@ mod document;
 mod perspective;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub(crate) use channels::class_name;
+pub(crate) use channels::{OWN, PUBLISH, class_name};
 pub use document::Document;
 pub use facts::{CloseFact, HubFacts, ReasonFact, Server, TryIt};
 pub use perspective::{Perspective, Readers, Settings};

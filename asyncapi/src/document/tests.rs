@@ -1,9 +1,10 @@
 //! What holds of every document, on the demo catalog. What official tools say of it is asked in the end-to-end tests.
 
-use super::{Document, HubFacts, Perspective, Readers, Server, Settings, TryIt};
+use super::{Document, HubFacts, Perspective, Readers, ReasonFact, Server, Settings, TryIt};
 use crate::catalog::Source;
+use crate::validate::{Text, validate};
 use crate::{Catalog, demo};
-use fanline_core::Limits;
+use fanline_core::{Limits, Reason};
 use serde_json::Value;
 
 fn facts() -> HubFacts {
@@ -12,11 +13,21 @@ fn facts() -> HubFacts {
         public: Server { host: "hub.example.com".to_owned(), tls: true },
         grpc: Server { host: "localhost:50051".to_owned(), tls: false },
         limits: Limits::default(),
-        reasons: Vec::new(),
+        reasons: Reason::ALL.into_iter().map(reason).collect(),
         closes: Vec::new(),
         services: Vec::new(),
         try_it: TryIt::Off,
         token_path: None,
+    }
+}
+
+fn reason(reason: Reason) -> ReasonFact {
+    ReasonFact {
+        name: reason.as_str(),
+        about: reason.about(),
+        grpc: "INTERNAL".to_owned(),
+        http: 500,
+        retryable: reason.is_retryable(),
     }
 }
 
@@ -26,6 +37,11 @@ fn catalog(source: &Source) -> Catalog {
 
 fn document(catalog: &Catalog, settings: Settings) -> Document {
     Document::new(Some(catalog), &facts(), settings)
+}
+
+/// The document of a catalog as hubs serve it.
+pub(crate) fn document_of(catalog: &Catalog) -> Document {
+    document(catalog, Settings::default())
 }
 
 /// A catalog with a channel for everybody, one for insiders, and ids that make the same name of a method.
@@ -53,6 +69,27 @@ fn two_sided() -> Catalog {
         ("jsonschema/c.json", event("c", "secret")),
     ];
     catalog(&Source::of("test", files.iter().map(|(path, text)| (*path, text.as_str()))))
+}
+
+#[test]
+fn yaml_reads_back_as_what_json_says() {
+    for catalog in [catalog(&demo()), two_sided()] {
+        let document = document(&catalog, Settings::default());
+        let read = Text::read(&document.yaml()).unwrap_or_else(|finding| panic!("{finding}"));
+        assert_eq!(read.value, *document.value());
+    }
+}
+
+#[test]
+fn our_own_judge_finds_nothing() {
+    let demo = catalog(&demo());
+    for perspective in Perspective::ALL {
+        let document = document(&demo, Settings { perspective, readers: Readers::Internal });
+        for text in [document.json(), document.yaml()] {
+            let findings = validate(&text);
+            assert!(findings.is_empty(), "{findings:#?}");
+        }
+    }
 }
 
 fn each_reference(value: &Value, found: &mut impl FnMut(&str)) {

@@ -1,13 +1,15 @@
-//! `fanline asyncapi`: documents from a catalog, for a pipeline or a static host.
+//! `fanline asyncapi`: documents from a catalog, for a pipeline or a static host; and what is wrong with those of others.
 
 use std::fs;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fanline_asyncapi::catalog::{CatalogErrors, Source};
 use fanline_asyncapi::document::{Document, Perspective, Readers, Settings, TryIt};
+use fanline_asyncapi::limits::{DOCUMENT_BYTES, FINDINGS};
+use fanline_asyncapi::validate::{Severity, validate};
 use fanline_asyncapi::{Catalog, demo, site, typescript};
 use fanline_core::Limits;
 
@@ -31,6 +33,7 @@ pub(super) fn run(command: AsyncApi) -> Result<ExitCode> {
         AsyncApi::Export { described, out } => {
             export(&document(&described, Perspective::Hub)?, &out)
         }
+        AsyncApi::Validate { files } => validate_all(&files),
     }
 }
 
@@ -98,4 +101,47 @@ fn export(document: &Document, folder: &Path) -> Result<ExitCode> {
     }
     writeln!(io::stdout(), "{shown} holds the site: give it to any web server")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Judges documents one after the other, and says what is found like a compiler does.
+fn validate_all(files: &[PathBuf]) -> Result<ExitCode> {
+    let mut errors = 0;
+    for file in files {
+        let shown = if is_standard_input(file) {
+            "standard input".into()
+        } else {
+            file.display().to_string()
+        };
+        let text = read_document(file).with_context(|| format!("{shown} cannot be read"))?;
+        let findings = validate(&text);
+        for finding in &findings {
+            writeln!(io::stdout(), "{shown}:{finding}")?;
+        }
+        if findings.len() == FINDINGS {
+            writeln!(io::stdout(), "{shown}: no more than {FINDINGS} findings are shown")?;
+        }
+        let wrong = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+        if wrong == 0 {
+            writeln!(io::stdout(), "{shown}: good")?;
+        }
+        errors += wrong;
+    }
+    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn is_standard_input(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+fn read_document(file: &Path) -> Result<String> {
+    let source: Box<dyn Read> = if is_standard_input(file) {
+        Box::new(io::stdin())
+    } else {
+        Box::new(fs::File::open(file)?)
+    };
+    let mut text = String::new();
+    // One byte more than allowed tells that there is more.
+    source.take(DOCUMENT_BYTES + 1).read_to_string(&mut text)?;
+    ensure!(text.len() as u64 <= DOCUMENT_BYTES, "it is longer than {DOCUMENT_BYTES} bytes");
+    Ok(text)
 }

@@ -1,37 +1,42 @@
 //! `fanline catalog`: checks a catalog, or says what a change of it does to those who use it.
 
 use std::io::{self, Write};
-use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail, ensure};
-use fanline_asyncapi::catalog::{CatalogErrors, Source};
+use anyhow::{Context, Result};
 use fanline_asyncapi::diff::{Class, Comparison, Finding};
-use fanline_asyncapi::{Catalog, demo};
 
+use super::catalog_place::find;
 use crate::cli::CatalogCommand;
 
 /// The exit code of a change that somebody may not like: told apart from a mistake, which is 1.
 const OBJECTION: u8 = 2;
 
-pub(super) fn run(command: CatalogCommand) -> Result<ExitCode> {
+pub(super) async fn run(command: CatalogCommand) -> Result<ExitCode> {
     match command {
-        CatalogCommand::Check { catalog } => check(&catalog),
-        CatalogCommand::Diff { old, new, fail_on } => diff(&old, &new, fail_on.into()),
+        CatalogCommand::Check { catalog } => check(&catalog).await,
+        CatalogCommand::Diff { old, new, fail_on } => diff(&old, &new, fail_on.into()).await,
     }
 }
 
-fn check(place: &str) -> Result<ExitCode> {
-    let catalog = load(place)?;
+async fn check(place: &str) -> Result<ExitCode> {
+    let catalog = find(place).await?.catalog;
     let (channels, events) = (catalog.channels().len(), catalog.events().len());
     let revision = catalog.revision();
     writeln!(io::stdout(), "good: {channels} channels, {events} event types, {revision}")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn diff(old: &str, new: &str, fail_on: Class) -> Result<ExitCode> {
-    let old_catalog = load(old).with_context(|| format!("the old catalog, {old}"))?;
-    let new_catalog = load(new).with_context(|| format!("the new catalog, {new}"))?;
+async fn diff(old: &str, new: &str, fail_on: Class) -> Result<ExitCode> {
+    let old = find(old).await.with_context(|| format!("the old catalog, {old}"))?;
+    let new = find(new).await.with_context(|| format!("the new catalog, {new}"))?;
+    let (mut old_catalog, mut new_catalog) = (old.catalog, new.catalog);
+    if old.from_document || new.from_document {
+        (old_catalog, new_catalog) = (old_catalog.public(), new_catalog.public());
+        eprintln!(
+            "compared by document: public channels only, and not the numbers of protobuf fields"
+        );
+    }
     let comparison = Comparison::new(&old_catalog, &new_catalog);
     io::stdout().write_all(report(&comparison).as_bytes())?;
     let objection = comparison.class() >= fail_on;
@@ -75,40 +80,4 @@ fn line_of(finding: &Finding) -> String {
         finding.rule,
         finding.message
     )
-}
-
-/// A catalog from a folder, from `git:REF:path`, or the one that is built in.
-fn load(place: &str) -> Result<Catalog> {
-    let source = match place.strip_prefix("git:") {
-        Some(rest) => from_git(rest)?,
-        None if place == "builtin:demo" => demo(),
-        None => Source::folder(Path::new(place)).map_err(CatalogErrors::from)?,
-    };
-    Ok(Catalog::load(&source)?)
-}
-
-/// The files of a folder as a commit has them.
-fn from_git(place: &str) -> Result<Source> {
-    let Some((reference, folder)) = place.split_once(':') else {
-        bail!("`git:{place}`: write git:REF:path, such as git:main:catalog");
-    };
-    // A reference that starts with a dash would be an option of git's.
-    ensure!(!reference.starts_with('-'), "`{reference}` is no reference");
-    let folder = folder.trim_end_matches('/');
-    let tree = format!("{reference}:{folder}");
-    let names = git(&["ls-tree", "-r", "-z", "--name-only", &tree])?;
-    let mut files = Vec::new();
-    for name in names.split('\0').filter(|name| Source::takes(name)) {
-        let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-        files.push((name.to_owned(), git(&["show", &format!("{reference}:{path}")])?));
-    }
-    let files = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    Ok(Source::of(format!("git:{tree}"), files))
-}
-
-fn git(arguments: &[&str]) -> Result<String> {
-    let output = Command::new("git").args(arguments).output().context("git cannot be run")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "git {}: {}", arguments.join(" "), said.trim());
-    String::from_utf8(output.stdout).context("git answers with what is not UTF-8")
 }

@@ -2,6 +2,7 @@
 
 mod asyncapi;
 mod catalog;
+mod catalog_place;
 pub(crate) mod channel_start;
 mod client;
 mod config;
@@ -32,7 +33,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Token(arguments) => token::run(&arguments),
         Command::Key(arguments) => key::run(arguments),
         Command::Config(command) => config::run(&command),
-        Command::Catalog(command) => catalog::run(command),
+        Command::Catalog(command) => catalog::run(command).await,
         Command::AsyncApi(command) => asyncapi::run(command),
     }
 }

@@ -1,6 +1,6 @@
 //! The catalog: what breaks it is refused on every way in, and says where and why.
 
-use fanline_tests::{Hub, HubBuilder, Publication, Room, Token, reason};
+use fanline_tests::{Hub, HubBuilder, Publication, Room, Token, get, reason};
 use serde_json::{Value, json};
 use tonic_types::StatusExt as _;
 
@@ -279,7 +279,7 @@ fn wrong_orders() -> Vec<(Vec<u8>, &'static str, &'static str)> {
         (order(bytes(7, &number(1, 253_402_300_800))), "/at", "range"),
         (order(bytes(7, &number(2, 2_000_000_000))), "/at", "range"),
         (order(bytes(8, &[number(1, 1), number(2, u64::MAX)].concat())), "/took", "range"),
-        (order(bytes(12, &text(1, "type.googleapis.com/no.such.Thing"))), "", "protobuf"),
+        (order(bytes(12, &text(1, "type.googleapis.com/no.such.Thing"))), "/any", "protobuf"),
     ]
 }
 
@@ -412,4 +412,18 @@ async fn catalog_check_and_diff_tell_by_their_exit_code() {
     let (code, text) = run(&["diff", "new", "old"]).await;
     assert!(code == Some(0) && text.contains("max-length-raised"), "{text}");
     assert_eq!(run(&["diff", "new", "old", "--fail-on", "risky"]).await.0, Some(2));
+
+    // What a hub serves, and what was kept of it in a file, say as much.
+    let hub = Hub::builder()
+        .set("catalog.path", folder.path().join("old").to_str().expect("a plain name"))
+        .start()
+        .await;
+    let url = format!("http://{}", hub.addresses.public);
+    write("kept.json", &get(hub.addresses.public, "/asyncapi.json").await.body);
+    for old in [url.as_str(), "kept.json"] {
+        let (code, text) = run(&["diff", old, "new"]).await;
+        assert!(code == Some(2) && text.contains("max-length-lowered"), "{old}: {text}");
+        let (code, text) = run(&["diff", old, "old"]).await;
+        assert!(code == Some(0) && text.contains("0 breaking, 0 risky, 0 compatible"), "{text}");
+    }
 }

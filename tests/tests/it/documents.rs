@@ -136,6 +136,33 @@ async fn a_stale_file_is_told_by_the_exit_code() {
 }
 
 #[tokio::test]
+async fn validate_names_the_line_of_a_mistake_and_tells_by_its_exit_code() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let big = folder.path().join("big.json");
+    let catalog = self::big(folder.path());
+    run(&["asyncapi", "generate", "--catalog", text(&catalog), "-o", text(&big)]).await;
+    let good = folder.path().join("demo.yaml");
+    run(&["asyncapi", "generate", "--demo", "-o", text(&good)]).await;
+    let said = run(&["asyncapi", "validate", text(&good), text(&big)]).await;
+    assert_eq!(said, format!("{}: good\n{}: good\n", good.display(), big.display()));
+
+    let document = fs::read_to_string(&good).expect("it was written");
+    let reference = "#/channels/order/messages/";
+    let line = 1 + document.lines().take_while(|line| !line.contains(reference)).count();
+    let mistaken = document.replacen(reference, "#/channels/order/mesages/", 1);
+    fs::write(&good, mistaken).expect("the folder is ours");
+    let output = fanline()
+        .args(["asyncapi", "validate", text(&good)])
+        .output()
+        .await
+        .expect("the binary starts");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with(&format!("{}:{line}:7: error: ", good.display())), "{said}");
+    assert!(said.contains("perhaps `messages` is meant (reference)"), "{said}");
+}
+
+#[tokio::test]
 async fn typescript_takes_the_types_and_refuses_a_wrong_field() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let types = folder.path().join("events.ts");

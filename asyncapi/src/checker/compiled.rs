@@ -1,15 +1,15 @@
-//! Checks values against the schemas of a catalog. The one place that knows the `jsonschema` crate.
+//! Compiled schemas, and what they have to say about a value.
 
+use super::explain::{causes, explain};
 use crate::catalog::{Catalog, Schema, View, reference};
 use fanline_core::refusal::Violation;
 use jsonschema::canonical::Containment;
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{PatternOptions, ValidationError, Validator};
+use jsonschema::{PatternOptions, ValidationError, ValidationOptions, Validator};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Violations that are looked for in one value; the core passes on no more than it likes.
-const VIOLATIONS_MAX: usize = fanline_core::limits::VIOLATIONS;
+pub(super) const VIOLATIONS_MAX: usize = fanline_core::limits::VIOLATIONS;
 
 /// A compiled schema.
 #[derive(Debug)]
@@ -30,15 +30,9 @@ impl Checker {
             reachable.insert(name.clone(), schemas[&name].view(view).clone());
         }
         let document = json!({ "$ref": reference(name), "components": { "schemas": reachable } });
-        // Patterns come from whoever writes the catalog, the text they run on from anybody: this engine needs linear time.
-        jsonschema::draft7::options()
-            .with_pattern_options(PatternOptions::regex())
-            .should_validate_formats(true)
+        options()
             // A format that nobody checks would only look like a rule.
             .should_ignore_unknown_formats(false)
-            .with_format("uuid", is_uuid)
-            .with_format("int64", |text: &str| text.parse::<i64>().is_ok())
-            .with_format("uint64", |text: &str| text.parse::<u64>().is_ok())
             .build(&document)
             .map(Checker)
             .map_err(|error| SchemaFault::new(name, &error))
@@ -47,6 +41,18 @@ impl Checker {
     /// Compiles a schema of a catalog that was loaded, and so compiled once before.
     pub(crate) fn of(catalog: &Catalog, name: &str, view: View) -> Self {
         Checker::new(&catalog.schemas, name, view).expect("loading has compiled it")
+    }
+
+    /// Compiles one schema that refers to nothing outside of itself.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn alone(schema: &Value) -> Result<Self, String> {
+        options().build(schema).map(Checker).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn compiled(validator: Validator) -> Self {
+        Checker(validator)
     }
 
     /// Whether there is nothing to say about `value`.
@@ -58,6 +64,24 @@ impl Checker {
     pub(crate) fn violations(&self, value: &Value) -> Vec<Violation> {
         self.0.iter_errors(value).flat_map(|error| explain(&error)).take(VIOLATIONS_MAX).collect()
     }
+
+    /// The same for people at leisure: all of it, and where a value may take several forms, what keeps it from the form that it
+    /// comes closest to.
+    pub(crate) fn causes(&self, value: &Value) -> Vec<Violation> {
+        self.0.iter_errors(value).flat_map(|error| causes(&error)).collect()
+    }
+}
+
+/// How every schema is compiled: as draft-07, with the formats that the mapping of proto3 uses.
+///
+/// Patterns come from whoever writes the schema, the text they run on from anybody: this engine needs linear time.
+pub(super) fn options<'a>() -> ValidationOptions<'a> {
+    jsonschema::draft7::options()
+        .with_pattern_options(PatternOptions::regex())
+        .should_validate_formats(true)
+        .with_format("uuid", is_uuid)
+        .with_format("int64", |text: &str| text.parse::<i64>().is_ok())
+        .with_format("uint64", |text: &str| text.parse::<u64>().is_ok())
 }
 
 /// RFC 9562 in its usual form; draft-07 does not know it by itself.
@@ -131,29 +155,4 @@ fn closure(schemas: &BTreeMap<String, Schema>, name: &str) -> BTreeSet<String> {
         }
     }
     found
-}
-
-/// One complaint of the library as what people can act on: a field that should not be there or is missing is named by
-/// its own pointer, not by its object's.
-fn explain(error: &ValidationError<'_>) -> Vec<Violation> {
-    let pointer = error.instance_path().to_string();
-    let keyword = error.kind().keyword().to_owned();
-    let below = |name: &str, message: String| {
-        let mut pointer = pointer.clone();
-        crate::json::push_name(&mut pointer, name);
-        Violation { pointer, rule: keyword.clone().into(), message }
-    };
-    if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
-        let message = |name: &String| below(name, format!("there is no field `{name}`"));
-        return unexpected.iter().take(VIOLATIONS_MAX).map(message).collect();
-    }
-    if let ValidationErrorKind::Required { property: Value::String(name) } = error.kind() {
-        return vec![below(name, format!("the field `{name}` is missing"))];
-    }
-    // The value itself may be long, and is the sender's own: the rule is what helps.
-    vec![Violation {
-        pointer,
-        rule: keyword.into(),
-        message: error.masked_with("the value").to_string(),
-    }]
 }
