@@ -2,8 +2,8 @@
 //!
 //! Only the signature is checked by the library; the header, the claims and all times are read here, because the
 //! library has its own clock, a default leeway of a minute, and does not look at `nbf` unless told to. The order
-//! matters: nothing of the claims is read before the signature is good. Service tokens are not verified here; their
-//! keys are only checked, and refused for clients.
+//! matters: nothing of the claims is read before the signature is good. Tokens of clients and of services are held to the
+//! same rules by keys of their own, and neither is ever taken for the other.
 
 mod claims;
 mod digest;
@@ -11,6 +11,8 @@ mod header;
 mod key;
 mod object;
 mod others;
+mod service;
+mod validity;
 
 #[cfg(test)]
 mod forgeries;
@@ -20,6 +22,8 @@ pub(crate) mod testing;
 use self::claims::Claims;
 use self::header::SignedToken;
 use self::key::VerificationKey;
+use self::service::ServiceClaims;
+use self::validity::Validity;
 use crate::limits::{TOKEN_BYTES, TOKEN_KEYS_PER_ALGORITHM, TOKEN_LEEWAY};
 use bytes::Bytes;
 use fanline_core::clock::{Clock, Timestamp};
@@ -35,6 +39,7 @@ use std::time::Duration;
 
 pub use self::digest::TokenDigest;
 pub use self::key::{Algorithm, KeyMaterial, KeyUse, TokenKey, TokenKeyError};
+pub use self::service::ServiceIdentity;
 
 /// What tokens are held to.
 #[derive(Clone, Debug)]
@@ -80,7 +85,7 @@ pub enum TokenRulesError {
         source: TokenKeyError,
     },
     /// More keys than a forged token may be tried against.
-    #[error("keys: more than {TOKEN_KEYS_PER_ALGORITHM} client keys for {0:?}")]
+    #[error("keys: more than {TOKEN_KEYS_PER_ALGORITHM} keys of one use for {0:?}")]
     TooManyKeys(Algorithm),
 }
 
@@ -107,7 +112,7 @@ pub struct Identity {
     pub expires_at: Timestamp,
 }
 
-/// Verifies the tokens of clients. Clones share the rules, so that they can be replaced while the hub runs.
+/// Verifies tokens. Clones share the rules, so that they can be replaced while the hub runs.
 #[derive(Clone)]
 pub struct TokenVerifier {
     rules: Arc<RwLock<Arc<ReadyRules>>>,
@@ -121,7 +126,10 @@ pub struct ReadyRules {
     audience: Option<String>,
     leeway: Duration,
     max_lifetime: Duration,
+    /// Those of clients.
     keys: Vec<VerificationKey>,
+    /// Those of services.
+    service_keys: Vec<VerificationKey>,
 }
 
 impl TokenRules {
@@ -133,23 +141,24 @@ impl TokenRules {
         if self.leeway > TOKEN_LEEWAY {
             return Err(TokenRulesError::Leeway(self.leeway));
         }
-        let mut keys: Vec<VerificationKey> = Vec::with_capacity(self.keys.len());
+        let (mut keys, mut service_keys) = (Vec::new(), Vec::new());
         for (index, key) in self.keys.iter().enumerate() {
             let ready = VerificationKey::prepare(key)
                 .map_err(|source| TokenRulesError::Key { index, source })?;
-            match key.usage {
-                KeyUse::Client => keys.push(ready),
-                // Checked with the others, but no client's token is ever tried against it.
-                KeyUse::Service => {}
-            }
-            if keys.iter().filter(|other| other.algorithm() == key.algorithm).count()
+            // Apart, so that no token of one kind is ever tried against a key of the other.
+            let of_its_use: &mut Vec<VerificationKey> = match key.usage {
+                KeyUse::Client => &mut keys,
+                KeyUse::Service => &mut service_keys,
+            };
+            of_its_use.push(ready);
+            if of_its_use.iter().filter(|other| other.algorithm() == key.algorithm).count()
                 > TOKEN_KEYS_PER_ALGORITHM
             {
                 return Err(TokenRulesError::TooManyKeys(key.algorithm));
             }
         }
         let TokenRules { issuer, audience, leeway, max_lifetime, keys: _ } = self;
-        Ok(ReadyRules { issuer, audience, leeway, max_lifetime, keys })
+        Ok(ReadyRules { issuer, audience, leeway, max_lifetime, keys, service_keys })
     }
 }
 
@@ -180,12 +189,37 @@ impl TokenVerifier {
         }
         let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
         let token = SignedToken::split(token)?;
-        rules.check_signature(&token)?;
+        if !is_signed(&rules.keys, &token)? {
+            return Err(unauthenticated("no configured key made the token's signature"));
+        }
         let claims = Claims::decode(&token.payload()?)?;
-        rules.check_issuer(&claims)?;
-        rules.check_audience(&claims)?;
-        let expires_at = rules.check_times(&claims, self.clock.wall())?;
+        let expires_at = rules.check_validity(&claims.validity, self.clock.wall())?;
         claims.into_identity(expires_at)
+    }
+
+    /// Which backend the token says it is.
+    ///
+    /// # Errors
+    /// [`Reason::PermissionDenied`] for a client's token, [`Reason::TokenExpired`] for a token that was good and is not any
+    /// more, [`Reason::Unauthenticated`] for every other fault. No message repeats anything of the token.
+    pub fn verify_service(&self, token: &str) -> Result<ServiceIdentity, Refusal> {
+        if token.len() > TOKEN_BYTES {
+            return Err(unauthenticated(format!("the token has more than {TOKEN_BYTES} bytes")));
+        }
+        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
+        let token = SignedToken::split(token)?;
+        if !is_signed(&rules.service_keys, &token)? {
+            if is_signed(&rules.keys, &token)? {
+                let message = "a client's token is for the bridges; the gRPC API takes an API key, or a token that a key \
+                               with `use = \"service\"` signed";
+                return Err(Refusal::new(Reason::PermissionDenied, message));
+            }
+            let message = "no configured key of services made the token's signature";
+            return Err(unauthenticated(message));
+        }
+        let claims = ServiceClaims::decode(&token.payload()?)?;
+        rules.check_validity(&claims.validity, self.clock.wall())?;
+        Ok(claims.into_identity())
     }
 
     /// Whether a token that was verified once still counts, by the rules of now.
@@ -208,17 +242,21 @@ impl TokenVerifier {
     }
 }
 
+/// Whether one of the keys that the token names made its signature.
+fn is_signed(keys: &[VerificationKey], token: &SignedToken<'_>) -> Result<bool, Refusal> {
+    let header = token.header()?;
+    Ok(keys.iter().filter(|key| key.is_named_by(&header)).any(|key| key.signed(token)))
+}
+
 impl ReadyRules {
-    fn check_signature(&self, token: &SignedToken<'_>) -> Result<(), Refusal> {
-        let header = token.header()?;
-        let mut named = self.keys.iter().filter(|key| key.is_named_by(&header));
-        if named.any(|key| key.signed(token)) {
-            return Ok(());
-        }
-        Err(unauthenticated("no configured key made the token's signature"))
+    /// Checks all that limits a token, and gives back when it ends.
+    fn check_validity(&self, claims: &Validity, now: Timestamp) -> Result<Timestamp, Refusal> {
+        self.check_issuer(claims)?;
+        self.check_audience(claims)?;
+        self.check_times(claims, now)
     }
 
-    fn check_issuer(&self, claims: &Claims) -> Result<(), Refusal> {
+    fn check_issuer(&self, claims: &Validity) -> Result<(), Refusal> {
         match &self.issuer {
             Some(issuer) if claims.iss.as_ref() != Some(issuer) => {
                 Err(unauthenticated("the token is from another issuer (`iss`)"))
@@ -227,7 +265,7 @@ impl ReadyRules {
         }
     }
 
-    fn check_audience(&self, claims: &Claims) -> Result<(), Refusal> {
+    fn check_audience(&self, claims: &Validity) -> Result<(), Refusal> {
         match (&self.audience, &claims.aud) {
             (None, None) => Ok(()),
             (Some(ours), Some(theirs)) if theirs.names(ours) => Ok(()),
@@ -237,7 +275,7 @@ impl ReadyRules {
     }
 
     /// Checks `nbf` and `exp`, and gives back the latter.
-    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<Timestamp, Refusal> {
+    fn check_times(&self, claims: &Validity, now: Timestamp) -> Result<Timestamp, Refusal> {
         let expires_at =
             claims.exp.ok_or_else(|| unauthenticated("the token has no end (`exp`)"))?.0;
         if now >= later(expires_at, self.leeway) {

@@ -4,6 +4,7 @@
 //! parse is how tokens get forged.
 
 use super::object::Object;
+use super::validity::{NumericDate, Validity};
 use super::{Identity, others, unauthenticated};
 use crate::limits::TOKEN_INFO_BYTES;
 use bytes::Bytes;
@@ -12,25 +13,26 @@ use fanline_core::ids::UserId;
 use fanline_core::pattern::Pattern;
 use fanline_core::permission::Grants;
 use fanline_core::{ChannelName, Refusal};
-use serde::de::{Error, SeqAccess, Unexpected, Visitor};
+use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::fmt;
 use std::str::FromStr;
 
-/// The claims on the wire. Others are ignored, as RFC 7519, section 4 has it.
-#[derive(Deserialize)]
+/// The claims of a client's token.
 pub(super) struct Claims {
-    #[serde(default, deserialize_with = "present")]
-    pub(super) exp: Option<NumericDate>,
-    #[serde(default, deserialize_with = "present")]
-    pub(super) nbf: Option<NumericDate>,
+    /// What limits it.
+    pub(super) validity: Validity,
+    client: ClientClaims,
+    /// Read apart, since they have no names here.
+    others: fanline_core::command::Claims,
+}
+
+/// What a token says of a client. Other claims are ignored, as RFC 7519, section 4 has it.
+#[derive(Deserialize)]
+struct ClientClaims {
     #[serde(default, deserialize_with = "present")]
     iat: Option<NumericDate>,
-    #[serde(default, deserialize_with = "present")]
-    pub(super) iss: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    pub(super) aud: Option<AudienceClaim>,
     #[serde(default, deserialize_with = "present")]
     sub: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -41,9 +43,6 @@ pub(super) struct Claims {
     channels: Object<ChannelsClaim>,
     #[serde(default, deserialize_with = "present")]
     methods: Option<Vec<Parsed<Pattern>>>,
-    /// Read apart, since they have no names here.
-    #[serde(skip)]
-    others: fanline_core::command::Claims,
 }
 
 /// The claim `channels`: patterns per action, and the channels to be put into at once.
@@ -59,33 +58,23 @@ struct ChannelsClaim {
 
 impl Claims {
     pub(super) fn decode(text: &[u8]) -> Result<Self, Refusal> {
-        let mut json = serde_json::Deserializer::from_slice(text);
-        let Object::<Claims>(claims) =
-            serde_path_to_error::deserialize(&mut json).map_err(|error| {
-                // The path alone: the error's own text quotes what the token contains.
-                let path = error.path();
-                unauthenticated(format!(
-                    "the token's claims are wrong at `{path}`: doubled, or not what they must be"
-                ))
-            })?;
-        json.end()
-            .map_err(|_| unauthenticated("the token's claims are followed by something else"))?;
-        Ok(Claims { others: others::read(text), ..claims })
+        Ok(Claims { validity: read(text)?, client: read(text)?, others: others::read(text) })
     }
 
     /// What the claims say about the client, once all that limits the token has been checked.
     pub(super) fn into_identity(self, expires_at: Timestamp) -> Result<Identity, Refusal> {
-        let Object(channels) = self.channels;
-        let info = self.info.map(|info| Box::<str>::from(info).into_boxed_bytes());
+        let Claims { validity: _, client, others } = self;
+        let Object(channels) = client.channels;
+        let info = client.info.map(|info| Box::<str>::from(info).into_boxed_bytes());
         if info.as_ref().is_some_and(|info| info.len() > TOKEN_INFO_BYTES) {
             return Err(unauthenticated(format!(
                 "the token's `info` has more than {TOKEN_INFO_BYTES} bytes"
             )));
         }
         Ok(Identity {
-            user: self.sub.as_deref().and_then(UserId::new),
-            token_id: self.jti.map(String::into_boxed_str),
-            issued_at: self.iat.map(|issued_at| issued_at.0),
+            user: client.sub.as_deref().and_then(UserId::new),
+            token_id: client.jti.map(String::into_boxed_str),
+            issued_at: client.iat.map(|issued_at| issued_at.0),
             info: info.map(Bytes::from),
             grants: Grants {
                 subscribe: unwrap_all(channels.subscribe),
@@ -94,96 +83,39 @@ impl Claims {
                 history: unwrap_all(channels.history),
             },
             join: unwrap_all(channels.join),
-            methods: self.methods.map(unwrap_all),
-            claims: self.others,
+            methods: client.methods.map(unwrap_all),
+            claims: others,
             expires_at,
         })
     }
 }
 
+/// Reads the claims that a `T` has out of all that the token makes.
+///
+/// # Errors
+/// One of them is doubled or not what it must be: named, never quoted.
+pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refusal> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let Object::<T>(claims) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        // The path alone: the error's own text quotes what the token contains.
+        let path = error.path();
+        unauthenticated(format!(
+            "the token's claims are wrong at `{path}`: doubled, or not what they must be"
+        ))
+    })?;
+    json.end().map_err(|_| unauthenticated("the token's claims are followed by something else"))?;
+    Ok(claims)
+}
+
 /// For a claim that may be absent but, when it is there, must have its type: `null` is not absence.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// Seconds since 1970, with or without a fraction (RFC 7519, section 2).
-#[derive(Clone, Copy)]
-pub(super) struct NumericDate(pub(super) Timestamp);
-
-/// The last second of the year 9999: beyond it a date is an error, and sums with it could overflow.
-const LATEST_SECOND: u64 = 253_402_300_799;
-
-impl<'de> Deserialize<'de> for NumericDate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seconds;
-
-        impl Visitor<'_> for Seconds {
-            type Value = NumericDate;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("seconds since 1970, up to the year 9999")
-            }
-
-            fn visit_u64<E: Error>(self, seconds: u64) -> Result<NumericDate, E> {
-                if seconds > LATEST_SECOND {
-                    return Err(E::invalid_value(Unexpected::Unsigned(seconds), &self));
-                }
-                Ok(NumericDate(Timestamp::from_millis(seconds * 1000)))
-            }
-
-            fn visit_f64<E: Error>(self, seconds: f64) -> Result<NumericDate, E> {
-                if !(0.0..=LATEST_SECOND as f64).contains(&seconds) {
-                    return Err(E::invalid_value(Unexpected::Float(seconds), &self));
-                }
-                Ok(NumericDate(Timestamp::from_millis((seconds * 1000.0) as u64)))
-            }
-        }
-
-        deserializer.deserialize_any(Seconds)
-    }
-}
-
-/// The claim `aud`: one name or several (RFC 7519, section 4.1.3).
-pub(super) struct AudienceClaim(Vec<String>);
-
-impl AudienceClaim {
-    pub(super) fn names(&self, audience: &str) -> bool {
-        self.0.iter().any(|name| name == audience)
-    }
-}
-
-impl<'de> Deserialize<'de> for AudienceClaim {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-
-        impl<'de> Visitor<'de> for Names {
-            type Value = AudienceClaim;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name or a list of names")
-            }
-
-            fn visit_str<E: Error>(self, name: &str) -> Result<AudienceClaim, E> {
-                Ok(AudienceClaim(vec![name.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AudienceClaim, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = list.next_element()? {
-                    names.push(name);
-                }
-                Ok(AudienceClaim(names))
-            }
-        }
-
-        deserializer.deserialize_any(Names)
-    }
-}
-
 /// A string that is parsed while it is read, so that the error's path points at it.
-struct Parsed<T>(T);
+pub(super) struct Parsed<T>(T);
 
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -192,7 +124,7 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
     }
 }
 
-fn unwrap_all<T>(parsed: Vec<Parsed<T>>) -> Vec<T> {
+pub(super) fn unwrap_all<T>(parsed: Vec<Parsed<T>>) -> Vec<T> {
     parsed.into_iter().map(|Parsed(value)| value).collect()
 }
 
@@ -297,7 +229,10 @@ mod tests {
 
     #[test]
     fn a_date_may_have_a_fraction() {
-        let date = |json: &str| Claims::decode(json.as_bytes()).unwrap().exp.unwrap().0.millis();
+        let date = |json: &str| {
+            let claims = Claims::decode(json.as_bytes()).unwrap();
+            claims.validity.exp.unwrap().0.millis()
+        };
         assert_eq!(date(r#"{"exp":1.5}"#), 1500);
         assert_eq!(date(r#"{"exp":1790000000}"#), 1_790_000_000_000);
     }

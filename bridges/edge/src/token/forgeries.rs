@@ -132,6 +132,41 @@ fn a_key_for_services_verifies_no_client() {
 }
 
 #[test]
+fn a_token_is_a_services_by_the_use_of_its_key_alone() {
+    let service = b"the secret of services, 32 bytes at least".to_vec();
+    let desk = Desk::with_keys([
+        client_key(Some("c"), Algorithm::HS256, secret_key()),
+        TokenKey {
+            usage: KeyUse::Service,
+            ..client_key(Some("s"), Algorithm::HS256, KeyMaterial::Secret(service.clone()))
+        },
+    ]);
+    let service = EncodingKey::from_secret(&service);
+    let claims = |seconds| desk.claims(seconds, r#","scopes":["publish"],"channels":["a:*"]"#);
+    let token = |claims: &str| sign(HEADER, claims, &service, Algorithm::HS256);
+    let verified = desk.verifier.verify_service(&token(&claims(60))).unwrap();
+    assert_eq!(verified.scopes, ["publish"]);
+    assert_eq!(verified.channels.len(), 1);
+    desk.refuses(&token(&desk.claims(60, "")));
+
+    let reason = |token: &str| desk.verifier.verify_service(token).unwrap_err().reason();
+    let stranger = EncodingKey::from_secret(b"a guess of at least thirty-two bytes");
+    let table = [
+        (desk.token(&claims(60)), Reason::PermissionDenied),
+        (sign(HEADER, &claims(60), &stranger, Algorithm::HS256), Reason::Unauthenticated),
+        (token(r#"{"scopes":["publish"],"channels":["*"]}"#), Reason::Unauthenticated),
+        (token(&desk.claims(60, r#","channels":{"publish":["*"]}"#)), Reason::Unauthenticated),
+        (unsigned(r#"{"alg":"none"}"#, &claims(60)) + ".", Reason::Unauthenticated),
+    ];
+    for (token, expected) in table {
+        assert_eq!(reason(&token), expected, "{token}");
+    }
+    desk.clock.advance(Duration::from_secs(60 + 5));
+    let expired = reason(&token(&format!(r#"{{"exp":{}}}"#, desk.clock.wall().seconds() - 5)));
+    assert_eq!(expired, Reason::TokenExpired);
+}
+
+#[test]
 fn a_token_ends_at_exp_and_the_leeway() {
     let desk = Desk::new();
     let token = desk.token(&desk.claims(60, ""));
