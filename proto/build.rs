@@ -8,11 +8,12 @@ use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
 /// One for each file of `fanline/v1`.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "fanline/v1/event.proto",
     "fanline/v1/publisher.proto",
     "fanline/v1/subscriber.proto",
     "fanline/v1/channels.proto",
+    "fanline/v1/connections.proto",
     "fanline/v1/commands.proto",
     "fanline/v1/catalog.proto",
 ];

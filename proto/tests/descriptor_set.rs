@@ -10,7 +10,7 @@ use prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet};
 const PACKAGE: &str = "fanline.v1";
 
 /// Every RPC, with the marks of its streams.
-const RPCS: [&str; 13] = [
+const RPCS: [&str; 18] = [
     "Catalog.ListEventTypes(ListEventTypesRequest) -> ListEventTypesResponse",
     "Catalog.GetEventType(GetEventTypeRequest) -> GetEventTypeResponse",
     "Catalog.GetAsyncApi(GetAsyncApiRequest) -> GetAsyncApiResponse",
@@ -22,12 +22,17 @@ const RPCS: [&str; 13] = [
     "Channels.Presence(PresenceRequest) -> PresenceResponse",
     "Channels.List(ListChannelsRequest) -> ListChannelsResponse",
     "Channels.Stats(ChannelStatsRequest) -> ChannelStatsResponse",
+    "Connections.List(ListConnectionsRequest) -> ListConnectionsResponse",
+    "Connections.Disconnect(DisconnectRequest) -> DisconnectResponse",
+    "Connections.Join(JoinRequest) -> JoinResponse",
+    "Connections.Leave(LeaveRequest) -> LeaveResponse",
+    "Connections.Revoke(RevokeRequest) -> RevokeResponse",
     "CommandBus.Serve(stream ServeRequest) -> stream ServeResponse",
     "CommandHandler.Handle(Command) -> CommandReply",
 ];
 
 /// Every message with its fields in the order of their numbers, which start at 1 and leave none out.
-const MESSAGES: [&str; 38] = [
+const MESSAGES: [&str; 49] = [
     "ListEventTypesRequest: page_size, page_token",
     "ListEventTypesResponse: event_types, next_page_token, revision",
     "EventType: name, title, summary, addresses, publisher, owner, tags, since, deprecated, message",
@@ -57,6 +62,17 @@ const MESSAGES: [&str; 38] = [
     "ChannelInfo: channel, members, users",
     "ChannelStatsRequest: channel",
     "ChannelStatsResponse: members, users, position",
+    "ListConnectionsRequest: user, channel, page_size, page_token",
+    "ListConnectionsResponse: connections, next_page_token",
+    "Connection: connection, user, token_id, transport, connected_at, channels, node",
+    "DisconnectRequest: connection, user, token_id, reconnect",
+    "DisconnectResponse: connections",
+    "JoinRequest: user, connection, channel",
+    "JoinResponse: connections",
+    "LeaveRequest: user, connection, channel",
+    "LeaveResponse: connections",
+    "RevokeRequest: user, token_id, issued_before, until",
+    "RevokeResponse: until",
     "ServeRequest: register, reply, drain",
     "Register: methods, max_in_flight",
     "Drain: ",

@@ -135,6 +135,7 @@ impl Node {
             let hub = hub.clone();
             move || (!hub.knows_revoked()).then_some("it is not known yet which tokens are revoked")
         });
+        let token_life_max = tokens.max_lifetime + tokens.leeway;
         let tokens = TokenVerifier::new(tokens, Arc::clone(&clock)).context("[tokens]")?;
         let reload = Reload {
             origin,
@@ -153,6 +154,7 @@ impl Node {
             hub: hub.clone(),
             keys: api_keys,
             catalog: Arc::new(documents.clone()),
+            token_life_max,
             metrics: GrpcMetrics::register(&mut registry),
             stop: shutdown.drain.clone(),
         });

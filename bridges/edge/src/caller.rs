@@ -12,14 +12,15 @@ use crate::presence::Presences;
 use crate::rate::{Budget, RateLimit};
 use crate::token::{Identity, TokenDigest};
 use fanline_core::clock::Clock;
-use fanline_core::connections::Transport;
+use fanline_core::connections::{Ending, Transport};
 use fanline_core::{Hub, Reason, Refusal};
 use futures_util::{StreamExt, stream};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The tokens in use on this node. Clones are the same table.
 #[derive(Clone)]
@@ -33,6 +34,16 @@ pub struct Caller {
     tickets: Budget,
     presences: Arc<Presences>,
     calls: Arc<Semaphore>,
+    over: Arc<Over>,
+    /// Ends the presences with the token, and everything when a backend says so.
+    _at_end: DropGuard,
+}
+
+/// Whether a caller was ordered to end.
+#[derive(Debug, Default)]
+struct Over {
+    ending: OnceLock<Ending>,
+    ended: CancellationToken,
 }
 
 impl Callers {
@@ -53,7 +64,9 @@ impl Callers {
     pub fn find(&self, token: &TokenDigest, generation: u64) -> Option<Arc<Caller>> {
         let now = self.0.clock().monotonic();
         let mut state = self.0.lock();
-        let entry = state.entries.get_mut(token).filter(|entry| entry.generation == generation)?;
+        let in_use =
+            |entry: &&mut Entry| entry.generation == generation && entry.caller.ending().is_none();
+        let entry = state.entries.get_mut(token).filter(in_use)?;
         entry.last_used = now;
         Some(Arc::clone(&entry.caller))
     }
@@ -79,14 +92,14 @@ impl Callers {
                 return Err(refusal.with_retry_after(RETRY_WHEN_FULL));
             }
         }
+        // A client whose connection was ended, and that may come back, comes back as another one.
+        if state.entries.get(&token).is_some_and(|entry| entry.caller.ending().is_some()) {
+            state.entries.remove(&token);
+        }
         // Another request with the same token may have come first.
         let entry = state.entries.entry(token).or_insert_with(|| {
-            let connection = hub.connection_id();
-            let client = Client::new(hub.clone(), connection, Transport::LongPoll, identity);
-            let presences = Arc::new(Presences::new(hub.clone(), client.clone()));
             let (operations, tickets) = (self.0.operations.budget(), self.0.tickets.budget());
-            let calls = Arc::new(Semaphore::new(hub.limits().commands_in_flight));
-            let caller = Caller { client, operations, tickets, presences, calls };
+            let caller = Caller::new(hub, identity, operations, tickets);
             Entry { caller: Arc::new(caller), generation, last_used: now }
         });
         (entry.generation, entry.last_used) = (generation, now);
@@ -119,6 +132,37 @@ impl Callers {
 }
 
 impl Caller {
+    fn new(hub: &Hub, identity: Identity, operations: Budget, tickets: Budget) -> Self {
+        let client = Client::new(hub.clone(), hub.connection_id(), Transport::LongPoll, identity);
+        let presences = Arc::new(Presences::new(hub.clone(), client.clone()));
+        let over = Arc::<Over>::default();
+        let at_end = client.at_end({
+            let (presences, over) = (Arc::clone(&presences), Arc::clone(&over));
+            move |ending| {
+                // The end of a token shows to each request by itself.
+                if let Some(ending) = ending {
+                    let _first = over.ending.set(ending);
+                    over.ended.cancel();
+                }
+                presences.close();
+            }
+        });
+        let calls = Arc::new(Semaphore::new(hub.limits().commands_in_flight));
+        Caller { client, operations, tickets, presences, calls, over, _at_end: at_end }
+    }
+
+    /// How it was ordered to end, if it was.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        self.over.ending.get().copied()
+    }
+
+    /// Fires when it is ordered to end.
+    #[must_use]
+    pub fn ended(&self) -> CancellationToken {
+        self.over.ended.clone()
+    }
+
     /// The client, for its operations.
     #[must_use]
     pub fn client(&self) -> &Client {

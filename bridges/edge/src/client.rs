@@ -4,7 +4,7 @@ use crate::token::Identity;
 use fanline_core::broker::{Member, Published};
 use fanline_core::catchup::Start;
 use fanline_core::command::{Call, CommandDraft, MethodName, TraceParent};
-use fanline_core::connections::{Attendance, Order, Transport};
+use fanline_core::connections::{Attendance, Ending, Order, Transport};
 use fanline_core::event::{EventType, Payload};
 use fanline_core::feed::{self, Opened};
 use fanline_core::history::{History, HistoryRequest};
@@ -17,6 +17,7 @@ use futures_util::future::try_join_all;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio_util::sync::DropGuard;
 
 /// A connection and who it belongs to. Cheap to clone; operations take it whole, so that they can outlive a borrow.
 #[derive(Clone, Debug)]
@@ -73,18 +74,20 @@ impl Client {
         Client { hub, connection, identity: Arc::new(identity), attendance: Arc::new(attendance) }
     }
 
-    /// The next order that the bridge has to obey, and the waking of the task when there is one. A connection that is
-    /// `busy` with something gets only the order to end; the others wait.
+    /// The next order that the bridge has to obey, and the waking of the task when there is one: one task asks. A
+    /// connection that is `busy` with something gets only the order to end; the others wait.
     pub fn poll_order(&self, cx: &mut Context<'_>, busy: bool) -> Poll<Order> {
         self.attendance.poll_order(cx, busy)
     }
 
-    /// The next order that the bridge has to obey.
+    /// Calls `end` when the connection is ordered to end, or without an ending when its token runs out: also while
+    /// nobody polls for orders, for instance because the client takes nothing. If the guard is dropped first, `end` is
+    /// dropped uncalled.
     ///
-    /// # Cancel safety
-    /// Dropped before it answers, no order is lost.
-    pub async fn order(&self) -> Order {
-        self.attendance.order().await
+    /// To be used once. The token of a connection that is [refreshed](Self::refreshed) is the first one's here.
+    #[must_use]
+    pub fn at_end(&self, end: impl FnOnce(Option<Ending>) + Send + 'static) -> DropGuard {
+        self.attendance.at_end(self.expires_in(), end)
     }
 
     /// The connection.
@@ -142,12 +145,17 @@ impl Client {
     /// Opens a channel and becomes a member of it because a backend says so, whatever the token grants.
     ///
     /// # Errors
-    /// An unknown namespace, or a broker that is not available.
+    /// A channel whose name lists other users, an unknown namespace, or a broker that is not available.
     pub async fn place(
         self,
         channel: ChannelName,
         start: Start,
     ) -> Result<(Opened, Membership), Refusal> {
+        let user = self.identity.user.as_ref();
+        if !channel.admits(user.map(|user| user.as_str())) {
+            let message = "the channel is limited to the users in its name";
+            return Err(Refusal::new(Reason::PermissionDenied, message).with_field("channel"));
+        }
         let opened = feed::open(self.hub.clone(), channel.clone(), start).await?;
         let membership = self.enter(&channel).await?;
         Ok((opened, membership))

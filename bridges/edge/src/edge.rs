@@ -215,6 +215,7 @@ impl Edge {
         let caller = match self.0.callers.find(&digest, generation) {
             Some(caller) => {
                 self.tokens.recheck(caller.client().identity())?;
+                caller.client().check_revoked()?;
                 caller
             }
             None => {
@@ -222,7 +223,7 @@ impl Edge {
                     // Whoever guesses tokens makes us check signatures.
                     attempt()?;
                 }
-                let identity = self.tokens.verify(&token)?;
+                let identity = self.verify(&token)?;
                 self.0.callers.insert(digest, generation, identity)?
             }
         };
@@ -289,14 +290,20 @@ impl Edge {
         }
     }
 
+    /// Verifies a token, which must not be revoked.
+    fn verify(&self, token: &str) -> Result<Identity, Refusal> {
+        let identity = self.tokens.verify(token)?;
+        let Identity { user, token_id, issued_at, .. } = &identity;
+        self.hub.check_revoked(user.as_ref(), token_id.as_deref(), *issued_at)?;
+        Ok(identity)
+    }
+
     /// Verifies a token and counts the connection for its user.
     ///
     /// # Errors
     /// A token that does not verify or is revoked, or a user with too many connections.
     pub fn identify(&self, token: &str, admitted: &mut Admitted) -> Result<Identity, Refusal> {
-        let identity = self.tokens.verify(token)?;
-        let Identity { user, token_id, issued_at, .. } = &identity;
-        self.hub.check_revoked(user.as_ref(), token_id.as_deref(), *issued_at)?;
+        let identity = self.verify(token)?;
         if let Some(user) = &identity.user {
             admitted.claim_user(user)?;
         }

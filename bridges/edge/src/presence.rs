@@ -17,7 +17,14 @@ use tokio_util::sync::CancellationToken;
 pub struct Presences {
     hub: Hub,
     client: Client,
-    stays: Mutex<HashMap<ChannelName, Stay>>,
+    stays: Mutex<Stays>,
+}
+
+#[derive(Default)]
+struct Stays {
+    by_channel: HashMap<ChannelName, Stay>,
+    /// The client may be present nowhere any more.
+    closed: bool,
 }
 
 /// A presence that lasts at least as long as this is held, and for its grace thereafter.
@@ -51,7 +58,8 @@ impl Presences {
     /// Makes the client present in a channel, unless it is. Whether it may be there is for the caller to ask.
     ///
     /// # Errors
-    /// [`Reason::LimitExceeded`] when it is in too many channels, or a broker that is not available.
+    /// [`Reason::LimitExceeded`] when it is in too many channels, [`Reason::Disconnected`] when its time is over, or a
+    /// broker that is not available.
     ///
     /// # Cancel safety
     /// Dropped before it answers, the client may be present for the grace.
@@ -76,13 +84,13 @@ impl Presences {
 
     /// Whether the client is in no channel.
     pub(crate) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.lock().by_channel.is_empty()
     }
 
     /// Takes the client out of the channels whose grace is over: to be awaited.
     pub(crate) fn leave(self: &Arc<Self>, now: Duration) -> Vec<impl Future<Output = ()> + use<>> {
         let mut leaving = Vec::new();
-        self.lock().retain(|channel, stay| {
+        self.lock().by_channel.retain(|channel, stay| {
             let Stay::Here { membership, holders: 0, until } = stay else { return true };
             if *until > now {
                 return true;
@@ -101,6 +109,17 @@ impl Presences {
         leaving
     }
 
+    /// Takes the client out of all channels, whoever holds it there, and lets it into none any more.
+    pub(crate) fn close(&self) {
+        let left = {
+            let mut stays = self.lock();
+            stays.closed = true;
+            std::mem::take(&mut stays.by_channel)
+        };
+        // Dropping the memberships ends them.
+        drop(left);
+    }
+
     async fn end(
         self: Arc<Self>,
         channel: ChannelName,
@@ -110,12 +129,16 @@ impl Presences {
         // However this ends, nobody waits for it any longer.
         let _left = left.drop_guard();
         membership.end().await;
-        self.lock().remove(&channel);
+        self.lock().by_channel.remove(&channel);
     }
 
     /// Counts one more holder, or says that the client is on its way out.
     fn arrive(&self, channel: &ChannelName) -> Result<Stay, Refusal> {
-        let mut stays = self.lock();
+        let Stays { by_channel: stays, closed } = &mut *self.lock();
+        if *closed {
+            let message = "the connection that these polls were has ended";
+            return Err(Refusal::new(Reason::Disconnected, message));
+        }
         let channels_max = self.hub.limits().channels_per_connection;
         if stays.len() >= channels_max && !stays.contains_key(channel) {
             let message =
@@ -136,7 +159,7 @@ impl Presences {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ChannelName, Stay>> {
+    fn lock(&self) -> MutexGuard<'_, Stays> {
         self.stays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -145,7 +168,7 @@ impl Drop for Present {
     fn drop(&mut self) {
         let ends = self.presences.hub.clock().monotonic() + self.grace;
         if let Some(Stay::Here { holders, until, .. }) =
-            self.presences.lock().get_mut(&self.channel)
+            self.presences.lock().by_channel.get_mut(&self.channel)
         {
             *holders -= 1;
             *until = ends.max(*until);
@@ -155,7 +178,9 @@ impl Drop for Present {
 
 impl fmt::Debug for Presences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Presences").field("channels", &self.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Presences")
+            .field("channels", &self.lock().by_channel.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -227,6 +252,20 @@ mod tests {
         let leaving = case.presences.leave(case.hub.clock().monotonic());
         let (present, _) = futures_util::future::join(case.enter(), join_all(leaving)).await;
         assert_eq!(case.members().await, 1);
+        drop(present);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_whose_time_is_over_leaves_at_once_and_stays_out() {
+        let case = Case::start();
+        let present = case.enter().await;
+        case.presences.close();
+        // The members are counted once the tasks that end the memberships have run.
+        while case.members().await > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refusal = case.presences.enter(&case.channel, GRACE).await.unwrap_err();
+        assert_eq!(refusal.reason(), Reason::Disconnected);
         drop(present);
     }
 

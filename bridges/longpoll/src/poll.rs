@@ -25,10 +25,11 @@ use axum::extract::State;
 use axum::response::Response;
 use fanline_core::broker::BrokerError;
 use fanline_core::catchup::Recovery;
+use fanline_core::connections::Ending;
 use fanline_core::feed::{Opened, open_all};
 use fanline_core::{Feed, Reason, Refusal};
-use fanline_edge::Edge;
 use fanline_edge::metrics::Transport;
+use fanline_edge::{Caller, Edge};
 use futures_util::future::try_join_all;
 use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -90,9 +91,10 @@ async fn try_poll(edge: &Edge, slots: &Slots, call: Call) -> Result<Response, Re
         feed.insert(opened);
     }
     let mut batch = Batch::new(request.events_max, limits.poll_batch_bytes);
-    let mut wait = Wait::new(edge, client, request.jittered_wait(edge.hub.random()));
+    let mut wait = Wait::new(edge, &call.caller, request.jittered_wait(edge.hub.random()));
     match poll_fn(|cx| wait.poll(cx, &mut feed, &mut batch)).await {
         End::Answer => {}
+        End::Ordered => check_ending(&call.caller)?,
         End::Expired => return Err(Refusal::new(Reason::TokenExpired, "the token has expired")),
         End::NoHistory => return Err(BrokerError::Unavailable.into()),
     }
@@ -107,6 +109,14 @@ async fn try_poll(edge: &Edge, slots: &Slots, call: Call) -> Result<Response, Re
             edge.metrics.delivered(batch.events() as u64);
             Ok(answer::batch(&request, &starts, &positions, &batch))
         }
+    }
+}
+
+/// Refuses what the caller may not repeat. One that may come back gets its answer, and does so as a new connection.
+fn check_ending(caller: &Caller) -> Result<(), Refusal> {
+    match caller.ending() {
+        Some(Ending { reason, reconnect: false }) => Err(Refusal::new(reason, reason.about())),
+        Some(Ending { reconnect: true, .. }) | None => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// page of history; and it holds nothing between two pieces.
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    style: Style,
+    pub(crate) style: Style,
     /// The first event, shared by all streams, as long as nothing follows it.
     first: Option<Bytes>,
     bytes: Vec<u8>,

@@ -12,6 +12,7 @@ mod chunk;
 mod message;
 
 // The stream.
+mod orders;
 mod stream;
 mod timer;
 

@@ -4,6 +4,7 @@ use crate::block::{self, Block};
 use bytes::Bytes;
 use fanline_core::broker::PresenceChange;
 use fanline_core::catchup::Gap;
+use fanline_core::connections::Ending;
 use fanline_core::event::{Event, WireForm};
 use fanline_core::feed::Joined;
 use fanline_core::ids::ConnectionId;
@@ -115,14 +116,30 @@ pub(crate) fn presence(out: &mut Vec<u8>, change: &PresenceChange) {
     own(out, "fanline.presence", &data);
 }
 
+/// The server put the stream into a channel.
+pub(crate) fn joined(out: &mut Vec<u8>, channel: &ChannelName, joined: Joined) {
+    let data = JoinedData { channel: Shown(channel), position: Shown(joined.position) };
+    own(out, "fanline.joined", &data);
+}
+
+/// The server took it out of one.
+pub(crate) fn left(out: &mut Vec<u8>, channel: &ChannelName) {
+    own(out, "fanline.left", &LeftData { channel: Shown(channel), reason: "server" });
+}
+
 /// The token runs out soon.
 pub(crate) fn expiring(out: &mut Vec<u8>, expires_in: Duration) {
     own(out, "fanline.expiring", &ExpiringData { expires_in: expires_in.as_secs() });
 }
 
-/// The last block, with the reason: after `retry` the client may come back.
-pub(crate) fn close(out: &mut Vec<u8>, reason: Reason, retry: Duration, cursor: Option<&Cursor>) {
-    let data = CloseData { reconnect: true, reason: reason.as_str() };
+/// The last block, with the reason: after `retry` the client may come back, if it may.
+pub(crate) fn close(
+    out: &mut Vec<u8>,
+    Ending { reason, reconnect }: Ending,
+    retry: Duration,
+    cursor: Option<&Cursor>,
+) {
+    let data = CloseData { reconnect, reason: reason.as_str() };
     let block = Block { name: "fanline.close", retry: Some(retry), id: shown(&cursor) };
     block.put(out, |out| write_json(out, &data));
 }
@@ -166,6 +183,18 @@ struct PresenceData<'a> {
     joined: Option<MemberView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<MemberView<'a>>,
+}
+
+#[derive(Serialize)]
+struct JoinedData<'a> {
+    channel: Shown<&'a ChannelName>,
+    position: Shown<Position>,
+}
+
+#[derive(Serialize)]
+struct LeftData<'a> {
+    channel: Shown<&'a ChannelName>,
+    reason: &'static str,
 }
 
 #[derive(Serialize)]
@@ -314,9 +343,20 @@ mod tests {
             "event: fanline.expiring\ndata: {\"expires_in\":30}\n\n"
         );
         let cursor = "e-7".parse().unwrap();
+        let draining = Ending { reason: Reason::Draining, reconnect: true };
         assert_eq!(
-            text(|out| close(out, Reason::Draining, second, Some(&cursor))),
+            text(|out| close(out, draining, second, Some(&cursor))),
             "event: fanline.close\nretry: 1000\ndata: {\"reconnect\":true,\"reason\":\"DRAINING\"}\nid: e-7\n\n"
+        );
+        let channel = "chat:a".parse().unwrap();
+        let start = Joined { position: "e-7".parse().unwrap(), recovery: None };
+        assert_eq!(
+            text(|out| joined(out, &channel, start)),
+            "event: fanline.joined\ndata: {\"channel\":\"chat:a\",\"position\":\"e-7\"}\n\n"
+        );
+        assert_eq!(
+            text(|out| left(out, &channel)),
+            "event: fanline.left\ndata: {\"channel\":\"chat:a\",\"reason\":\"server\"}\n\n"
         );
     }
 }

@@ -3,14 +3,16 @@
 //! Each time the HTTP server asks, the stream does what is due, takes what its channels have that is new, and hands it
 //! over in one piece. As long as the client takes nothing the server does not ask, and the stream keeps nothing but its
 //! place in each log: that is all there is to back-pressure. A client that stalls is told of the end of its token, of
-//! the drain and of its age when it takes bytes again, and gets no event before that.
+//! the drain and of its age when it takes bytes again, and gets no event before that. Its presence does not wait for it.
 
 use crate::block::HEARTBEAT;
 use crate::chunk::Chunk;
 use crate::limits::{RETRY_MAX, RETRY_MIN, SHORTEST_LIFE};
 use crate::message::{self, Open, Style};
+use crate::orders::{Moving, Presence};
 use crate::timer::{TIMERS, Timer};
 use bytes::Bytes;
+use fanline_core::connections::Ending;
 use fanline_core::feed::{Feed, Joined, Opened};
 use fanline_core::presence::Membership;
 use fanline_core::{ChannelName, Cursor, Reason};
@@ -27,26 +29,26 @@ use std::time::Duration;
 
 /// A stream.
 pub(crate) struct Stream {
-    edge: Edge,
-    client: Client,
+    pub(crate) edge: Edge,
+    pub(crate) client: Client,
     /// None once its last block is made: from then on it is in no channel.
-    session: Option<Session>,
-    chunk: Chunk,
+    pub(crate) session: Option<Session>,
+    pub(crate) chunk: Chunk,
     timers: Timers<Timer, TIMERS>,
     drain: DrainTurn,
     heartbeat_interval: Duration,
     /// The cursor that the client has.
     told: Option<Cursor>,
-    style: Style,
     _admitted: Admitted,
     _counted: CountedConnection,
 }
 
 /// The channels that a stream is in.
-struct Session {
-    feed: Feed,
-    /// As long as these are held, the connection is a member of its channels.
-    _memberships: Vec<Membership>,
+pub(crate) struct Session {
+    pub(crate) feed: Feed,
+    /// As long as this is held, the connection is a member of its channels.
+    pub(crate) presence: Presence,
+    pub(crate) moving: Option<Moving>,
 }
 
 impl Stream {
@@ -75,9 +77,12 @@ impl Stream {
             drain: edge.drain.turn(),
             timers: Timers::new(),
             chunk: Chunk::new(style),
-            session: Some(Session { feed, _memberships: memberships }),
+            session: Some(Session {
+                feed,
+                presence: Presence::new(&client, memberships),
+                moving: None,
+            }),
             told: cursor.clone(),
-            style,
             edge,
             client,
             _admitted: admitted,
@@ -117,6 +122,7 @@ impl Stream {
             {
                 self.on_timer(timer);
             }
+            self.poll_orders(cx);
             let Some(session) = &mut self.session else {
                 return Poll::Ready((!self.chunk.is_empty()).then(|| self.take_chunk()));
             };
@@ -131,8 +137,8 @@ impl Stream {
 
     fn on_timer(&mut self, timer: Timer) {
         match timer {
-            Timer::Expiry => self.close(Reason::TokenExpired),
-            Timer::Drain => self.close(Reason::Draining),
+            Timer::Expiry => self.close(Ending { reason: Reason::TokenExpired, reconnect: true }),
+            Timer::Drain => self.close(Ending { reason: Reason::Draining, reconnect: true }),
             Timer::Age => self.end(|out, retry, cursor| message::cursor(out, cursor, Some(retry))),
             Timer::Expiring => message::expiring(self.chunk.out(), self.client.expires_in()),
             Timer::Heartbeat => {
@@ -148,9 +154,9 @@ impl Stream {
     }
 
     /// Ends the stream, and says why.
-    fn close(&mut self, reason: Reason) {
-        self.edge.metrics.refused(reason);
-        self.end(|out, retry, cursor| message::close(out, reason, retry, cursor));
+    pub(crate) fn close(&mut self, ending: Ending) {
+        self.edge.metrics.refused(ending.reason);
+        self.end(|out, retry, cursor| message::close(out, ending, retry, cursor));
     }
 
     /// Makes the last block. From here on the connection is in no channel.
@@ -162,7 +168,7 @@ impl Stream {
 
     /// Tells the client how far it has come, unless the last event did.
     fn move_cursor(&mut self) {
-        if self.style.id {
+        if self.chunk.style.id {
             self.told = self.cursor();
         } else if self.cursor() != self.told {
             self.tell_cursor();

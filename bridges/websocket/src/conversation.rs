@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::timer::Timer;
 use crate::work::{self, Done};
 use fanline_core::command::CommandError;
-use fanline_core::connections::{Order, Transport};
+use fanline_core::connections::{Ending, Order, Transport};
 use fanline_core::{Reason, Refusal};
 use fanline_edge::limits::EXPIRING;
 use fanline_edge::{Client, ClientCall, Identity, Verdict};
@@ -100,13 +100,13 @@ impl Connection {
         let channels_max = self.limits().channels_per_connection;
         let Some(session) = &mut self.session else { return };
         match order {
-            Order::Disconnect { reason, reconnect } => {
+            Order::Disconnect(Ending { reason, reconnect }) => {
                 let retry_after = reconnect.then(|| self.reconnect_after());
                 self.socket.outbox.push(message::closing(reason, retry_after));
                 if reconnect {
                     self.close(CloseCode::Drain, "a backend ended the connection; connect anew");
                 } else {
-                    self.refuse(reason, "the connection was ended; do not come back");
+                    self.refuse(reason, "a backend ended the connection");
                 }
             }
             // What is so already, or cannot be, is nothing to do: the order was not the client's.

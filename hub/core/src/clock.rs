@@ -22,6 +22,13 @@ impl Timestamp {
         self.0
     }
 
+    /// The moment so much later, or the last one that there is.
+    #[must_use]
+    pub fn plus(self, time: Duration) -> Self {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Timestamp(self.0.saturating_add(millis))
+    }
+
     /// Whole seconds since 1970, as tokens count.
     #[must_use]
     pub const fn seconds(self) -> u64 {

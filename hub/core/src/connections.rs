@@ -14,7 +14,7 @@ mod table;
 mod wire;
 
 pub use attendance::Attendance;
-pub use order::{Order, Target};
+pub use order::{Ending, Order, Target};
 pub use query::{ConnectionInfo, ConnectionsPage, ConnectionsQuery, Transport};
 
 pub(crate) use remote::{Remote, answer};

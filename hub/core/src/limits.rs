@@ -38,6 +38,8 @@ pub const NOTE_BYTES: usize = 64 * KIB;
 pub const REVOCATIONS_PAGE: usize = 1000;
 /// Revocations that are kept at one time; more are refused. Each costs some 300 bytes in the broker and in each node.
 pub const REVOCATIONS: usize = 100_000;
+/// Longest name of a user or id of a token that is looked for or revoked, in bytes: as long as a token may be.
+pub const SUBJECT_BYTES: usize = 8 * KIB;
 /// Most channels of one cursor: at some 50 bytes each it still fits a request head.
 pub const CURSOR_CHANNELS: usize = 128;
 /// Longest method name, in bytes.

@@ -69,6 +69,19 @@ impl Caller {
         Err(Refusal::new(Reason::PermissionDenied, message))
     }
 
+    /// Decides whether the caller may do something that touches any channel.
+    ///
+    /// # Errors
+    /// [`Reason::PermissionDenied`], naming what is missing.
+    pub(crate) fn require_everywhere(&self, scope: Scope) -> Result<(), Refusal> {
+        self.require_scope(scope)?;
+        if self.covers_all() {
+            return Ok(());
+        }
+        let message = format!("{self} has no pattern that covers all channels, as `*` does");
+        Err(Refusal::new(Reason::PermissionDenied, message))
+    }
+
     /// Decides whether the caller may answer all methods of a pattern.
     ///
     /// # Errors
@@ -82,6 +95,12 @@ impl Caller {
         }
         let message = format!("{self} has no pattern that covers the methods `{pattern}`");
         Err(Refusal::new(Reason::PermissionDenied, message).with_field("methods"))
+    }
+
+    /// Whether all channels are those of the caller.
+    pub(crate) fn covers_all(&self) -> bool {
+        // A pattern that matches a star matches whatever the star does.
+        self.0.channels.iter().any(|pattern| pattern.matches("*"))
     }
 
     /// Whether a channel is among those of the caller.

@@ -157,7 +157,7 @@ impl v1::channels_server::Channels for Channels {
         request: Request<v1::HistoryRequest>,
     ) -> Result<Response<v1::HistoryResponse>, Status> {
         let caller = Caller::of(&request)?;
-        answer(self.read_history(&caller, request.into_inner()).await)
+        status::answer(self.read_history(&caller, request.into_inner()).await)
     }
 
     async fn presence(
@@ -165,7 +165,7 @@ impl v1::channels_server::Channels for Channels {
         request: Request<v1::PresenceRequest>,
     ) -> Result<Response<v1::PresenceResponse>, Status> {
         let caller = Caller::of(&request)?;
-        answer(self.tell_presence(&caller, request.into_inner()).await)
+        status::answer(self.tell_presence(&caller, request.into_inner()).await)
     }
 
     async fn list(
@@ -173,7 +173,7 @@ impl v1::channels_server::Channels for Channels {
         request: Request<v1::ListChannelsRequest>,
     ) -> Result<Response<v1::ListChannelsResponse>, Status> {
         let caller = Caller::of(&request)?;
-        answer(self.list_page(&caller, request.get_ref()).await)
+        status::answer(self.list_page(&caller, request.get_ref()).await)
     }
 
     async fn stats(
@@ -181,7 +181,7 @@ impl v1::channels_server::Channels for Channels {
         request: Request<v1::ChannelStatsRequest>,
     ) -> Result<Response<v1::ChannelStatsResponse>, Status> {
         let caller = Caller::of(&request)?;
-        answer(self.tell_stats(&caller, request.into_inner()).await)
+        status::answer(self.tell_stats(&caller, request.into_inner()).await)
     }
 }
 
@@ -189,10 +189,6 @@ impl v1::channels_server::Channels for Channels {
 struct Names {
     names: Vec<ChannelName>,
     next: Option<ChannelName>,
-}
-
-fn answer<T>(outcome: Result<T, Refusal>) -> Result<Response<T>, Status> {
-    outcome.map(Response::new).map_err(|refusal| status::of(&refusal))
 }
 
 fn authorise(caller: &Caller, scope: Scope, channel: &str) -> Result<ChannelName, Refusal> {

@@ -141,8 +141,8 @@ pub(crate) fn recovered(recovery: Option<Recovery>) -> (Option<bool>, String) {
 }
 
 /// A number of things, whatever its width here.
-pub(crate) fn count(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
+pub(crate) fn count(number: impl TryInto<u32>) -> u32 {
+    number.try_into().unwrap_or(u32::MAX)
 }
 
 /// A moment.

@@ -8,6 +8,7 @@ use crate::auth;
 use crate::catalog::Catalog;
 use crate::channels::Channels;
 use crate::command_bus::CommandBus;
+use crate::connections::Connections;
 use crate::count;
 use crate::deadline;
 use crate::health::NodeHealth;
@@ -26,11 +27,13 @@ use fanline_core::catalog::EventCatalog;
 use fanline_proto::v1::catalog_server::{self, CatalogServer};
 use fanline_proto::v1::channels_server::{self, ChannelsServer};
 use fanline_proto::v1::command_bus_server::{self, CommandBusServer};
+use fanline_proto::v1::connections_server::{self, ConnectionsServer};
 use fanline_proto::v1::publisher_server::{self, PublisherServer};
 use fanline_proto::v1::subscriber_server;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::service::Routes;
@@ -44,6 +47,7 @@ const SERVICES: &[&str] = &[
     channels_server::SERVICE_NAME,
     catalog_server::SERVICE_NAME,
     command_bus_server::SERVICE_NAME,
+    connections_server::SERVICE_NAME,
 ];
 
 /// What the front is made of.
@@ -54,6 +58,8 @@ pub struct GrpcParts {
     pub keys: ApiKeys,
     /// What is known of events.
     pub catalog: Arc<dyn EventCatalog>,
+    /// Until the end of this no client's token lives that is valid now: for how long revocations are kept.
+    pub token_life_max: Duration,
     /// The counters.
     pub metrics: GrpcMetrics,
     /// The node drains: health says so and streams end, while calls that came are answered.
@@ -65,13 +71,16 @@ pub struct GrpcParts {
 /// # Panics
 /// When the descriptor set of `fanline.v1` cannot be read, which its own tests exclude.
 pub fn router(parts: GrpcParts) -> Router {
-    let GrpcParts { hub, keys, catalog, metrics, stop } = parts;
+    let GrpcParts { hub, keys, catalog, token_life_max, metrics, stop } = parts;
     let request_bytes_max = request_bytes_max(hub.limits());
     let publisher = PublisherServer::new(Publisher::new(hub.clone(), stop.clone()))
         .max_decoding_message_size(request_bytes_max)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
     let subscriber = Subscriber::new(hub.clone(), metrics.clone(), stop.clone());
     let channels = ChannelsServer::new(Channels::new(hub.clone()))
+        .max_decoding_message_size(request_bytes_max)
+        .max_encoding_message_size(ANSWER_BYTES_MAX);
+    let connections = ConnectionsServer::new(Connections::new(hub.clone(), token_life_max))
         .max_decoding_message_size(request_bytes_max)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
     let command_bus = CommandBusServer::new(CommandBus::new(hub, stop.clone()))
@@ -86,6 +95,7 @@ pub fn router(parts: GrpcParts) -> Router {
         .add_service(channels)
         .add_service(catalog)
         .add_service(command_bus)
+        .add_service(connections)
         .into_axum_router()
         .reset_fallback()
         .route_layer(from_fn_with_state(request_bytes_max, status::explain_too_large))
@@ -156,6 +166,7 @@ mod tests {
                 methods: Vec::new(),
             }]),
             catalog: Arc::new(NoCatalog),
+            token_life_max: Duration::from_secs(24 * 3600),
             metrics: GrpcMetrics::register(registry),
             stop: CancellationToken::new(),
         })

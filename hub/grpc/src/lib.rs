@@ -27,6 +27,7 @@ mod applied_replies;
 mod catalog;
 mod channels;
 mod command_bus;
+mod connections;
 mod health;
 mod publish_stream;
 mod publisher;

@@ -2,13 +2,12 @@
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
 use fanline_core::refusal::Violation;
 use fanline_core::{Reason, Refusal};
 use prost::Message;
 use std::collections::HashMap;
 use std::time::Duration;
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt, pb};
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
@@ -73,6 +72,11 @@ fn screaming(rule: &str) -> String {
     name
 }
 
+/// The answer of a call that gives one message.
+pub(crate) fn answer<T>(outcome: Result<T, Refusal>) -> Result<Response<T>, Status> {
+    outcome.map(Response::new).map_err(|refusal| of(&refusal))
+}
+
 /// The same as a message, for an answer that fails inside a call that goes on.
 pub(crate) fn message(refusal: &Refusal) -> pb::Status {
     // The details of a status are this very message, encoded (google.rpc.Status, as gRPC carries it in a header).
@@ -132,7 +136,7 @@ pub(crate) async fn explain_too_large(
     State(message_bytes_max): State<usize>,
     request: Request,
     next: Next,
-) -> Response {
+) -> axum::response::Response {
     let response = next.run(request).await;
     match Status::from_header_map(response.headers()) {
         Some(status) if is_over_the_decoders_limit(&status) => {

@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use crate::limits::PATIENCE;
 use fanline_core::Feed;
-use fanline_edge::{Client, Edge};
+use fanline_edge::{Caller, Edge};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-/// The wait of a poll: for news, for its end, for the end of its token, or for the drain.
+/// The wait of a poll: for news, for its end, for the end of its token, for an order to end, or for the drain.
 pub(crate) struct Wait {
     over: Instant,
     /// When a poll whose history cannot be read is given up. It has not waited for news until then.
@@ -20,6 +20,7 @@ pub(crate) struct Wait {
     expiry: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     drain: Pin<Box<WaitForCancellationFutureOwned>>,
+    ordered: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 /// What ended it.
@@ -29,21 +30,24 @@ pub(crate) enum End {
     Answer,
     /// The token's time is over.
     Expired,
+    /// A backend ended the connection, or the token was revoked.
+    Ordered,
     /// The broker did not give the history before the news: nothing can be said of what is new.
     NoHistory,
 }
 
 impl Wait {
     /// A wait that begins now.
-    pub(crate) fn new(edge: &Edge, client: &Client, wait: Duration) -> Self {
+    pub(crate) fn new(edge: &Edge, caller: &Caller, wait: Duration) -> Self {
         let now = Instant::now();
         let over = now + wait;
         Wait {
             over,
             patience: now + wait.max(PATIENCE),
-            expiry: now.checked_add(client.expires_in()),
+            expiry: now.checked_add(caller.client().expires_in()),
             timer: Box::pin(sleep_until(over)),
             drain: Box::pin(edge.drain.begins().cancelled_owned()),
+            ordered: Box::pin(caller.ended().cancelled_owned()),
         }
     }
 
@@ -56,9 +60,12 @@ impl Wait {
     ) -> Poll<End> {
         loop {
             let now = Instant::now();
-            // Before anything is read: no event passes by a token that has ended.
+            // Before anything is read: no event passes by a token or a connection that has ended.
             if self.expiry.is_some_and(|expiry| now >= expiry) {
                 return Poll::Ready(End::Expired);
+            }
+            if self.ordered.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Ordered);
             }
             // Whether it has come to an end shows in the batch.
             let _delivered = feed.poll_deliver(cx, batch);

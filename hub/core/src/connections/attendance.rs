@@ -1,6 +1,6 @@
 //! A connection's place in the table of its node, for as long as it lives.
 
-use super::order::Order;
+use super::order::{Ending, Order};
 use super::query::Transport;
 use super::table::Slot;
 use crate::clock::Timestamp;
@@ -10,6 +10,8 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Says that a connection is there, until this is dropped, and hands it its orders.
 ///
@@ -61,18 +63,33 @@ impl Hub {
 }
 
 impl Attendance {
-    /// The next order, and the waking of the task when there is one. A connection that is `busy` with something gets only
-    /// the order to end; the others wait.
+    /// The next order, and the waking of the task when there is one: one task asks. A connection that is `busy` with
+    /// something gets only the order to end; the others wait. That order is the last, and given again to whoever asks
+    /// again.
     pub fn poll_order(&self, cx: &mut Context<'_>, busy: bool) -> Poll<Order> {
         self.slot.mailbox.poll(cx, busy)
     }
 
-    /// The next order.
+    /// Calls `end` when the connection is ordered to end, or without an ending after `life`: also while nobody asks for
+    /// orders, for instance because the client takes nothing. If the guard is dropped first, `end` is dropped uncalled.
     ///
-    /// # Cancel safety
-    /// Dropped before it answers, no order is lost.
-    pub async fn order(&self) -> Order {
-        poll_fn(|cx| self.poll_order(cx, false)).await
+    /// To be used once.
+    #[must_use]
+    pub fn at_end(
+        &self,
+        life: Duration,
+        end: impl FnOnce(Option<Ending>) + Send + 'static,
+    ) -> DropGuard {
+        let (slot, over) = (Arc::clone(&self.slot), CancellationToken::new());
+        let guard = over.clone().drop_guard();
+        self.hub.spawn(async move {
+            let ordered = poll_fn(|cx| slot.mailbox.poll_end(cx));
+            let ended = tokio::time::timeout(life, ordered);
+            if let Some(ended) = over.run_until_cancelled(ended).await {
+                end(ended.ok());
+            }
+        });
+        guard
     }
 
     /// The connection goes on with a newer token.
@@ -84,7 +101,7 @@ impl Attendance {
     fn heed_revocations(&self) {
         let token = self.slot.token().clone();
         if self.hub.revoked().covers(self.slot.user.as_ref(), &token, self.hub.clock().wall()) {
-            self.slot.mailbox.put(super::revocations::FAREWELL);
+            self.slot.mailbox.put(Order::Disconnect(super::revocations::FAREWELL));
         }
     }
 }

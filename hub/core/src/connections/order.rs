@@ -8,16 +8,20 @@ use crate::reason::Reason;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Order {
     /// To end.
-    Disconnect {
-        /// Why, as the client is told.
-        reason: Reason,
-        /// Whether the client may come back the same way.
-        reconnect: bool,
-    },
+    Disconnect(Ending),
     /// To enter a channel at its live end, whatever its token grants. Nothing to do if it is there already.
     Join(ChannelName),
     /// To leave a channel. Nothing to do if it is not there.
     Leave(ChannelName),
+}
+
+/// How a connection ends that its client did not end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Ending {
+    /// Why, as the client is told.
+    pub reason: Reason,
+    /// Whether the client may come back the same way.
+    pub reconnect: bool,
 }
 
 /// Whom an order is for.

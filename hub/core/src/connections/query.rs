@@ -52,7 +52,8 @@ pub enum Transport {
     WebSocket,
     /// A stream of server-sent events.
     Sse,
-    /// Polls, which are one connection as long as they follow each other.
+    /// Plain HTTP requests with one token: polls and operations, which are one connection as long as they follow each
+    /// other.
     LongPoll,
 }
 

@@ -4,7 +4,7 @@
 //! second. Until the first answer it does not know, and lets nobody in.
 
 use super::attendance::TokenMark;
-use super::order::Order;
+use super::order::{Ending, Order};
 use crate::broker::{Revocation, Subject};
 use crate::clock::Timestamp;
 use crate::hub::Hub;
@@ -24,8 +24,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const LOOKS_PER_SWEEP: u32 = 120;
 
 /// What a connection of a revoked token is told.
-pub(super) const FAREWELL: Order =
-    Order::Disconnect { reason: Reason::TokenRevoked, reconnect: false };
+pub(super) const FAREWELL: Ending = Ending { reason: Reason::TokenRevoked, reconnect: false };
 
 /// The revocations that this node knows: at most as many as the broker keeps.
 #[derive(Debug, Default)]
@@ -167,7 +166,7 @@ pub(crate) async fn learn(hub: &Hub) {
         let lost = hub.revoked().learn(page.mark, page.anew, &page.revocations, page.more);
         if !page.revocations.is_empty() {
             let now = hub.clock().wall();
-            let ended = hub.table().order_where(&FAREWELL, |slot| {
+            let ended = hub.table().order_where(&Order::Disconnect(FAREWELL), |slot| {
                 let token = slot.token().clone();
                 hub.revoked().covers(slot.user.as_ref(), &token, now)
             });

@@ -1,7 +1,7 @@
 //! The connections of this node, and their mailboxes.
 
 use super::attendance::TokenMark;
-use super::order::{Order, Target};
+use super::order::{Ending, Order, Target};
 use super::query::{ConnectionInfo, ConnectionsPage, ConnectionsQuery, Transport};
 use crate::channel::ChannelName;
 use crate::clock::Timestamp;
@@ -43,8 +43,12 @@ pub(crate) struct Slot {
 /// Orders on their way to a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
+    /// The order to end is alone here, and stays.
     orders: Mutex<VecDeque<Order>>,
+    /// Of whoever obeys.
     waker: AtomicWaker,
+    /// Of whoever waits for the end alone.
+    end_waker: AtomicWaker,
 }
 
 impl Slot {
@@ -70,6 +74,16 @@ impl Slot {
         lock(&self.token)
     }
 
+    /// Gives it an order. False: it does not take it.
+    fn put(&self, order: &Order) -> bool {
+        let can_be_moved = match self.transport {
+            Transport::WebSocket | Transport::Sse => true,
+            // Each poll names its channels itself.
+            Transport::LongPoll => false,
+        };
+        (can_be_moved || matches!(order, Order::Disconnect(_))) && self.mailbox.put(order.clone())
+    }
+
     fn info(&self, node: NodeId) -> ConnectionInfo {
         ConnectionInfo {
             connection: self.connection,
@@ -87,26 +101,38 @@ impl Mailbox {
     /// Puts an order in. A connection that is to end gets no other order any more. False: there is no room.
     pub(crate) fn put(&self, order: Order) -> bool {
         let mut orders = lock(&self.orders);
-        if let Some(Order::Disconnect { .. }) = orders.front() {
+        if let Some(Order::Disconnect(_)) = orders.front() {
             return true;
         }
         match order {
-            Order::Disconnect { .. } => orders.clear(),
+            Order::Disconnect(_) => orders.clear(),
             Order::Join(_) | Order::Leave(_) if orders.len() >= ORDERS => return false,
             Order::Join(_) | Order::Leave(_) => {}
         }
         orders.push_back(order);
         drop(orders);
         self.waker.wake();
+        self.end_waker.wake();
         true
     }
 
     pub(super) fn poll(&self, cx: &mut Context<'_>, busy: bool) -> Poll<Order> {
         self.waker.register(cx.waker());
-        let is_next = |order: &mut Order| !busy || matches!(order, Order::Disconnect { .. });
-        match lock(&self.orders).pop_front_if(is_next) {
-            Some(order) => Poll::Ready(order),
-            None => Poll::Pending,
+        let mut orders = lock(&self.orders);
+        match orders.front() {
+            Some(Order::Disconnect(ending)) => Poll::Ready(Order::Disconnect(*ending)),
+            Some(Order::Join(_) | Order::Leave(_)) if !busy => {
+                orders.pop_front().map_or(Poll::Pending, Poll::Ready)
+            }
+            Some(Order::Join(_) | Order::Leave(_)) | None => Poll::Pending,
+        }
+    }
+
+    pub(super) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Ending> {
+        self.end_waker.register(cx.waker());
+        match lock(&self.orders).front() {
+            Some(Order::Disconnect(ending)) => Poll::Ready(*ending),
+            Some(Order::Join(_) | Order::Leave(_)) | None => Poll::Pending,
         }
     }
 }
@@ -152,13 +178,13 @@ impl Table {
     /// Gives an order; says how many connections got it.
     pub(crate) fn order(&self, target: &Target, order: &Order) -> usize {
         let slots = self.find(target);
-        slots.iter().filter(|slot| slot.mailbox.put(order.clone())).count()
+        slots.iter().filter(|slot| slot.put(order)).count()
     }
 
     /// Gives an order to all connections of which something is so.
     pub(super) fn order_where(&self, order: &Order, is_so: impl Fn(&Slot) -> bool) -> usize {
         let slots: Vec<_> = lock(&self.0).by_id.values().cloned().collect();
-        slots.iter().filter(|slot| is_so(slot) && slot.mailbox.put(order.clone())).count()
+        slots.iter().filter(|slot| is_so(slot) && slot.put(order)).count()
     }
 
     /// Lists connections.
@@ -265,13 +291,15 @@ mod tests {
         let one = slot(&table, "ada", 1);
         let join = Order::Join(channel("a:b"));
         assert_eq!((0..ORDERS + 3).filter(|_| one.mailbox.put(join.clone())).count(), ORDERS);
-        let go = Order::Disconnect { reason: Reason::Disconnected, reconnect: true };
+        let ending = Ending { reason: Reason::Disconnected, reconnect: true };
+        let go = Order::Disconnect(ending);
         let mut cx = Context::from_waker(std::task::Waker::noop());
         assert!(one.mailbox.poll(&mut cx, true).is_pending(), "busy");
+        assert!(one.mailbox.poll_end(&mut cx).is_pending());
         assert!(one.mailbox.put(go.clone()) && one.mailbox.put(join));
-        assert!(one.mailbox.poll(&mut cx, true) == Poll::Ready(go.clone()));
-        assert!(one.mailbox.put(go.clone()));
-        assert_eq!((next(&one), next(&one)), (Some(go), None));
+        assert_eq!(one.mailbox.poll(&mut cx, true), Poll::Ready(go.clone()));
+        assert_eq!(one.mailbox.poll_end(&mut cx), Poll::Ready(ending));
+        assert_eq!(next(&one), Some(go), "and it stays");
     }
 
     #[test]

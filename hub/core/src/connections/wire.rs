@@ -3,7 +3,7 @@
 //! The first byte is the version, so that nodes of two versions may run beside each other: what a node does not
 //! understand it does not answer.
 
-use super::order::{Order, Target};
+use super::order::{Ending, Order, Target};
 use super::query::{ConnectionInfo, ConnectionsPage, ConnectionsQuery, Transport};
 use crate::clock::Timestamp;
 use crate::ids::{NodeId, UserId};
@@ -48,7 +48,7 @@ impl Message {
                     Target::Token(id) => put_tagged(&mut out, b't', id),
                 }
                 match order {
-                    Order::Disconnect { reason, reconnect } => {
+                    Order::Disconnect(Ending { reason, reconnect }) => {
                         put_tagged(&mut out, if *reconnect { b'r' } else { b'd' }, reason);
                     }
                     Order::Join(channel) => put_tagged(&mut out, b'j', channel),
@@ -91,8 +91,8 @@ impl Message {
                     _ => return None,
                 };
                 let order = match (reader.byte()?, reader.text()?) {
-                    (b'r', text) => Order::Disconnect { reason: reason(text), reconnect: true },
-                    (b'd', text) => Order::Disconnect { reason: reason(text), reconnect: false },
+                    (b'r', text) => ending(text, true),
+                    (b'd', text) => ending(text, false),
                     (b'j', text) => Order::Join(text.parse().ok()?),
                     (b'l', text) => Order::Leave(text.parse().ok()?),
                     _ => return None,
@@ -138,9 +138,9 @@ fn option<T: std::str::FromStr>(text: &str) -> Option<Option<T>> {
 }
 
 /// A reason that a newer node knows and this one does not is still one to end for.
-fn reason(word: &str) -> Reason {
+fn ending(word: &str, reconnect: bool) -> Order {
     let known = Reason::ALL.into_iter().find(|reason| reason.as_str() == word);
-    known.unwrap_or(Reason::Disconnected)
+    Order::Disconnect(Ending { reason: known.unwrap_or(Reason::Disconnected), reconnect })
 }
 
 fn put_info(out: &mut Vec<u8>, info: &ConnectionInfo) {
@@ -182,8 +182,8 @@ mod tests {
         let targets =
             [Target::Connection(connection), Target::User(user.clone()), Target::Token("".into())];
         let orders = [
-            Order::Disconnect { reason: Reason::TokenRevoked, reconnect: false },
-            Order::Disconnect { reason: Reason::Disconnected, reconnect: true },
+            Order::Disconnect(Ending { reason: Reason::TokenRevoked, reconnect: false }),
+            Order::Disconnect(Ending { reason: Reason::Disconnected, reconnect: true }),
             Order::Join(channel("a:b")),
             Order::Leave(channel("a:b#x,y")),
         ];

@@ -6,6 +6,7 @@ use fanline_core::validator::NoCatalog;
 use fanline_grpc::keys::{ApiKey, ApiKeys, KeyHash, Scope};
 use fanline_grpc::{GrpcMetrics, GrpcParts, router};
 use fanline_proto::v1::channels_client::ChannelsClient;
+use fanline_proto::v1::connections_client::ConnectionsClient;
 use fanline_proto::v1::publisher_client::PublisherClient;
 use fanline_proto::v1::subscriber_client::SubscriberClient;
 use fanline_proto::v1::{
@@ -27,6 +28,9 @@ use tonic_types::StatusExt;
 
 /// Longest wait for what should come at once.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a client's token may live.
+pub(crate) const TOKEN_LIFE_MAX: Duration = Duration::from_secs(3600);
 
 /// The key of a backend that may do everything.
 pub(crate) const FULL_KEY: &str = "fk_full";
@@ -56,6 +60,7 @@ impl Front {
             hub: hub.clone(),
             keys,
             catalog: Arc::new(NoCatalog),
+            token_life_max: TOKEN_LIFE_MAX,
             metrics: GrpcMetrics::register(&mut registry),
             stop: stop.clone(),
         });
@@ -84,6 +89,10 @@ impl Front {
 
     pub(crate) fn channels(&self, key: &str) -> ChannelsClient<WithKey> {
         ChannelsClient::new(self.with_key(key))
+    }
+
+    pub(crate) fn connections(&self, key: &str) -> ConnectionsClient<WithKey> {
+        ConnectionsClient::new(self.with_key(key))
     }
 
     pub(crate) fn with_key(&self, key: &str) -> WithKey {

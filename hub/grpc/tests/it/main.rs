@@ -7,6 +7,7 @@ mod harness;
 mod access;
 mod channels;
 mod commands;
+mod connections;
 mod operations;
 mod publish;
 mod subscribe;
