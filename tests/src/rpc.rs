@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use fanline_proto::v1::channels_client::ChannelsClient;
+use fanline_proto::v1::connections_client::ConnectionsClient;
 use fanline_proto::v1::publisher_client::PublisherClient;
 use fanline_proto::v1::subscriber_client::SubscriberClient;
 use fanline_proto::v1::{
@@ -65,6 +66,11 @@ impl Rpc {
     /// The stub of `Channels`.
     pub fn channels(&self) -> ChannelsClient<Authenticated> {
         ChannelsClient::new(self.authenticated())
+    }
+
+    /// The stub of `Connections`.
+    pub fn connections(&self) -> ConnectionsClient<Authenticated> {
+        ConnectionsClient::new(self.authenticated())
     }
 
     /// Publishes, which has to succeed.

@@ -7,6 +7,7 @@ mod command_line;
 mod command_nodes;
 mod commands;
 mod configuration;
+mod connections;
 mod console;
 mod credentials;
 mod crowd;

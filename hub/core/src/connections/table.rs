@@ -128,6 +128,10 @@ impl Mailbox {
         }
     }
 
+    fn holds_end(&self) -> bool {
+        matches!(lock(&self.orders).front(), Some(Order::Disconnect(_)))
+    }
+
     pub(super) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Ending> {
         self.end_waker.register(cx.waker());
         match lock(&self.orders).front() {
@@ -187,12 +191,13 @@ impl Table {
         slots.iter().filter(|slot| is_so(slot) && slot.put(order)).count()
     }
 
-    /// Lists connections.
+    /// Lists connections, without those that are to end.
     pub(crate) fn list(&self, node: NodeId, query: &ConnectionsQuery) -> ConnectionsPage {
         let mut page = ConnectionsPage::default();
         let mut bytes = 0;
         for slot in self.candidates(query) {
-            let wanted = query.user.as_ref().is_none_or(|user| slot.user.as_ref() == Some(user))
+            let wanted = !slot.mailbox.holds_end()
+                && query.user.as_ref().is_none_or(|user| slot.user.as_ref() == Some(user))
                 && query.channel.as_ref().is_none_or(|name| lock(&slot.channels).contains(name));
             if !wanted {
                 continue;
@@ -323,6 +328,9 @@ mod tests {
         let ada = ConnectionsQuery { user: UserId::new("ada"), ..all.clone() };
         assert_eq!(list(ada), (vec![0, 2], false));
         let room = ConnectionsQuery { channel: Some(channel("a:b")), ..all };
-        assert_eq!(list(room), (vec![2], false));
+        assert_eq!(list(room.clone()), (vec![2], false));
+        let ending = Ending { reason: Reason::Disconnected, reconnect: true };
+        assert!(slots[2].mailbox.put(Order::Disconnect(ending)));
+        assert_eq!(list(room), (vec![], false));
     }
 }
