@@ -263,7 +263,10 @@ mod tests {
                 "{other:?}"
             );
         }
-        assert_eq!(find(&[bearer.clone()], "?access_token=a.b.d"), Err(Reason::InvalidArgument));
+        assert_eq!(
+            find(std::slice::from_ref(&bearer), "?access_token=a.b.d"),
+            Err(Reason::InvalidArgument)
+        );
         assert_eq!(find(&[bearer], "?ticket=t"), Err(Reason::InvalidArgument));
         assert_eq!(find(&[], "?ticket=t&ticket=u"), Err(Reason::InvalidArgument));
         assert_eq!(find(&[], "?access_token=a&access_token=b"), Err(Reason::InvalidArgument));

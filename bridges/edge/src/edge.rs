@@ -131,7 +131,7 @@ impl Edge {
     /// Refusals are counted.
     ///
     /// # Errors
-    /// Draining, a foreign origin with a cookie, two credentials, a token that does not verify, a ticket that is none
+    /// Draining, a foreign origin with a cookie, two credentials, a token that does not verify or is revoked, a ticket that is none
     /// (any more), or too many requests.
     pub async fn caller(
         &self,
@@ -152,7 +152,7 @@ impl Edge {
     /// A ticket for the token of a plain HTTP request. None: it carries no token. Refusals are counted.
     ///
     /// # Errors
-    /// As [`caller`](Self::caller), a token that is revoked, a request that has only a ticket itself, too many tickets,
+    /// As [`caller`](Self::caller), a request that has only a ticket itself, too many tickets,
     /// or a broker that is not available.
     pub async fn ticket(
         &self,
@@ -181,7 +181,6 @@ impl Edge {
             return Err(Refusal::new(Reason::PermissionDenied, message));
         }
         let (caller, token) = self.call_with(credential, peer, headers).await?;
-        caller.client().check_revoked()?;
         caller.take_ticket()?;
         let ticket = ticket::issue(&self.hub, &token, caller.client().expires_in()).await?;
         self.metrics.ticket(TicketUse::Issued);
