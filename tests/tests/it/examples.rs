@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use fanline_tests::{ApiKey, Dev, Example, Hub, Process, Token, Upgrade, python};
+use fanline_tests::{ApiKey, Dev, Example, Hub, Process, Token, Upgrade, fanline, python};
 use serde_json::{Value, json};
 
 /// Far over what an answer takes, and far under `command_timeout` (10 s).
@@ -107,6 +107,20 @@ async fn the_hub_client_of_nestjs_publishes_from_a_handler_that_a_guard_lets_thr
     assert_eq!(answer["data"]["position"], event["position"], "{answer}");
     assert_eq!(event["data"], json!({"text": "hello"}));
     stops(&mut backend).await;
+}
+
+#[tokio::test]
+async fn the_configuration_in_the_guide_from_nestjs_is_a_good_one() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/from-nestjs.md");
+    let guide = std::fs::read_to_string(guide).expect("the guide is there");
+    let toml = guide.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("fanline.toml");
+    std::fs::write(&file, toml.expect("it shows a configuration")).expect("the folder is ours");
+    let mut check = fanline();
+    check.args(["config", "check", "--config"]).arg(file).env("TOKEN_SECRET", "s".repeat(32));
+    let mut check = Process::spawn("config check", check);
+    assert!(check.exit().await.success(), "{}", check.output());
 }
 
 /// Starts the backend and calls it, both with the lines of the README. `installed`: what stands in the line that starts it,
