@@ -37,7 +37,7 @@ pub enum CredentialPlace {
     Cookie,
     /// The query parameter `access_token`.
     Query,
-    /// The query parameter `ticket`: not a token, but what [one was exchanged for](crate::ticket).
+    /// The query parameter `ticket`: not a token, but what [one was exchanged for](crate::Ticket).
     Ticket,
 }
 

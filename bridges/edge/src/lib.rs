@@ -17,7 +17,7 @@ pub mod origin;
 mod cookie;
 pub mod credential;
 pub mod subprotocol;
-pub mod ticket;
+mod ticket;
 pub mod token;
 
 // How much of it is let through.

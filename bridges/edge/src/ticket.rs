@@ -3,7 +3,7 @@
 //! A ticket lets one request in, on any node, within its time. Its token waits with the broker until then, sealed with the
 //! ticket itself, under a name that does not give the ticket away: whoever reads the broker, or its disk, can sign in
 //! with nothing of it. A ticket in the log of a proxy is used up. Which requests get one is for [`Edge`](crate::Edge);
-//! what comes back is only a token, and is verified like one. Read [`issue`] first.
+//! what comes back is only a token, and is verified like one. Read `issue` first.
 
 use crate::limits::TICKET_LIFETIME;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -29,7 +29,7 @@ impl Ticket {
         &self.text
     }
 
-    /// How long it is good: [`TICKET_LIFETIME`], or what is left of its token.
+    /// How long it is good: [`TICKET_LIFETIME`](crate::limits::TICKET_LIFETIME), or what is left of its token.
     #[must_use]
     pub fn life(&self) -> Duration {
         self.life
