@@ -1,9 +1,14 @@
 //! A TCP proxy between two parties, by which a test cuts, silences or delays what they say.
 
+use std::future::pending;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -23,6 +28,7 @@ pub struct Proxy {
     line: watch::Sender<Line>,
     /// Bytes that have come back from the target, over all connections.
     returned: watch::Sender<u64>,
+    lost: Arc<AtomicUsize>,
     _accepting: JoinSet<()>,
 }
 
@@ -39,6 +45,8 @@ struct Line {
     silent: bool,
     /// How much later everything arrives.
     delay: Duration,
+    /// Of a hundred connections, so many bring their question there, and the beginning of the answer back at most.
+    loss: u32,
 }
 
 impl Proxy {
@@ -48,9 +56,10 @@ impl Proxy {
         let address = listener.local_addr().expect("it is bound");
         let (line, state) = watch::channel(Line::default());
         let returned = watch::Sender::new(0);
+        let lost = Arc::new(AtomicUsize::new(0));
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, target, state, returned.clone()));
-        Self { address, line, returned, _accepting: accepting }
+        accepting.spawn(accept(listener, target, state, returned.clone(), Arc::clone(&lost)));
+        Self { address, line, returned, lost, _accepting: accepting }
     }
 
     /// Ends all connections; new ones pass.
@@ -86,6 +95,17 @@ impl Proxy {
         self.line.send_modify(|line| line.silent = true);
     }
 
+    /// Loses the answers of so many of a hundred connections, or the end of them, whereas what is asked arrives. Which
+    /// ones is the same at each run.
+    pub fn lose_answers(&self, loss: u32) {
+        self.line.send_modify(|line| line.loss = loss);
+    }
+
+    /// How many answers were lost.
+    pub fn lost(&self) -> usize {
+        self.lost.load(Ordering::Relaxed)
+    }
+
     /// Delays everything in both directions.
     pub fn delay(&self, delay: Duration) {
         self.line.send_modify(|line| line.delay = delay);
@@ -102,12 +122,21 @@ async fn accept(
     target: SocketAddr,
     line: watch::Receiver<Line>,
     returned: watch::Sender<u64>,
+    lost: Arc<AtomicUsize>,
 ) {
     let mut connections = JoinSet::new();
+    let mut rng = StdRng::seed_from_u64(0);
     loop {
         let Ok((near, _)) = listener.accept().await else { return };
         while connections.try_join_next().is_some() {}
-        if !line.borrow().down {
+        let Line { down, loss, .. } = *line.borrow();
+        if down {
+            continue;
+        }
+        if rng.random_range(0..100) < loss {
+            let arrives = [0, rng.random_range(0..512)][rng.random_range(0..2)];
+            connections.spawn(lose(near, target, arrives, Arc::clone(&lost)));
+        } else {
             connections.spawn(carry(near, target, line.clone(), returned.clone()));
         }
     }
@@ -131,6 +160,28 @@ async fn carry(
         _ = line.wait_for(|line| line.cut != cut) => {}
         () = there => {}
         () = back => {}
+    }
+}
+
+/// Carries a question there, and of the answer only so many bytes back.
+async fn lose(near: TcpStream, target: SocketAddr, arrives: u64, lost: Arc<AtomicUsize>) {
+    let Ok(far) = TcpStream::connect(target).await else { return };
+    let (mut near_in, mut near_out) = near.into_split();
+    let (mut far_in, mut far_out) = far.into_split();
+    let answer = async {
+        // Once it has begun to come, the question has been taken.
+        let begun = far_in.readable().await;
+        let _arrived = copy(&mut (&mut far_in).take(arrives), &mut near_out).await;
+        lost.fetch_add(usize::from(begun.is_ok()), Ordering::Relaxed);
+    };
+    let question = async {
+        let _carried = copy(&mut near_in, &mut far_out).await;
+        // A question that has ended still has an answer coming.
+        pending().await
+    };
+    tokio::select! {
+        () = question => {}
+        () = answer => {}
     }
 }
 
@@ -204,6 +255,24 @@ mod tests {
         let mut rest = Vec::new();
         near.read_to_end(&mut rest).await.expect("an end");
         assert_eq!(rest, b"l");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_lost_was_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let proxy = Proxy::to(listener.local_addr().expect("bound")).await;
+        proxy.lose_answers(100);
+        let mut near = TcpStream::connect(proxy.address).await.expect("connected");
+        near.write_all(b"question").await.expect("written");
+        let (mut far, _) = listener.accept().await.expect("carried");
+        let mut question = [0; 8];
+        far.read_exact(&mut question).await.expect("it arrives");
+        let answer = [7; 1024];
+        far.write_all(&answer).await.expect("written");
+        let mut arrived = Vec::new();
+        let _ended = near.read_to_end(&mut arrived).await;
+        assert!(arrived.len() < answer.len());
+        assert_eq!((&question, proxy.lost()), (b"question", 1));
     }
 
     #[tokio::test]

@@ -1,12 +1,16 @@
 //! One HTTP/1.1 request on a connection of its own, without a client library that would mend what the hub does.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::deadline::{DEADLINE, within};
+
+/// How long a poll may take: the longest wait of the hub, and what is waited for everything else.
+const LONGEST_WAIT: Duration = Duration::from_secs(50 + DEADLINE.as_secs());
 
 /// A complete answer.
 #[derive(Debug)]
@@ -58,6 +62,27 @@ pub async fn get(address: SocketAddr, path: &str) -> HttpAnswer {
 /// The same with more headers.
 pub async fn get_with(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> HttpAnswer {
     send(address, "GET", path, headers, "").await
+}
+
+/// The same over a line that may lose the answer. None: it did not arrive whole.
+pub async fn try_get(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Option<HttpAnswer> {
+    let request = request(address, "GET", path, headers, "");
+    within(LONGEST_WAIT, &format!("the answer to GET {path}"), async {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut bytes = Vec::new();
+        // What has arrived before a reset shows in the length.
+        let _ended = stream.read_to_end(&mut bytes).await;
+        let has_head = bytes.windows(4).any(|end| end == b"\r\n\r\n");
+        let answer = has_head.then(|| HttpAnswer::parse(&bytes))?;
+        let length: usize = answer.header("content-length")?.parse().ok()?;
+        (answer.body.len() == length).then_some(answer)
+    })
+    .await
 }
 
 /// Any request, with a body if it is not empty.

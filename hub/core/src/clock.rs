@@ -80,24 +80,41 @@ impl Clock for SystemClock {
 
 /// A clock that stands still until it is told to move, for tests. Clones share their time.
 #[derive(Clone, Debug, Default)]
-pub struct ManualClock(Arc<AtomicU64>);
+pub struct ManualClock(Arc<ManualTime>);
+
+/// Both in milliseconds.
+#[derive(Debug, Default)]
+struct ManualTime {
+    passed: AtomicU64,
+    set_back: AtomicU64,
+}
 
 impl ManualClock {
     /// Moves both sides of the clock forward.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.0.passed.fetch_add(millis(by), Ordering::Relaxed);
+    }
+
+    /// Sets the wall clock back, as an administrator does; the monotonic side does not notice.
+    pub fn set_back(&self, by: Duration) {
+        self.0.set_back.fetch_add(millis(by), Ordering::Relaxed);
     }
 }
 
 impl Clock for ManualClock {
     fn wall(&self) -> Timestamp {
         // 2026-01-01, so that times in tests look like times.
-        Timestamp(1_767_225_600_000 + self.0.load(Ordering::Relaxed))
+        let passed = self.0.passed.load(Ordering::Relaxed);
+        Timestamp(1_767_225_600_000 + passed - self.0.set_back.load(Ordering::Relaxed))
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed))
+        Duration::from_millis(self.0.passed.load(Ordering::Relaxed))
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,4 +1,21 @@
 //! Long-polling: a cursor says what was seen, and no answer that gets lost loses an event.
+//!
+//! What is promised, and the test of each, here, in `poll_faults` and `cursor_abuse`, or in `bridges/longpoll/tests/polls.rs`:
+//!
+//! 1. A cursor is all: `any_node_answers_any_poll_also_when_the_one_that_was_asked_is_killed`.
+//! 2. It is acknowledged only by its use: `answers_of_which_every_third_is_lost_lose_and_double_nothing`.
+//! 3. A poll listens before it reads: `an_event_that_comes_while_history_is_read_is_in_the_answer`.
+//! 4. Every answer has the next one, also past what is not for the client: `the_cursor_moves_past_what_is_not_for_the_client`.
+//! 5. What is lost is told: `lost_history_is_410_with_two_ways_to_go_on`, and
+//!    `history_that_cannot_be_read_now_is_503_and_no_reset`.
+//! 6. It covers all channels, and they may change:
+//!    `a_set_of_channels_that_changes_with_each_poll_goes_on_in_those_that_stay`.
+//! 7. It is good on every transport: `a_client_may_change_between_polls_and_a_stream_and_misses_nothing`.
+//! 8. Events keep id and order: `the_same_cursor_shows_the_same_events_with_the_same_ids`.
+//! 9. One cursor may be used by several polls at once: `two_polls_with_one_cursor_get_the_same_or_one_of_them_more`.
+//! 10. Who has more to read does not wait: `a_batch_is_as_long_as_asked_and_says_that_there_is_more`.
+//! 11. Who is gone waits no more: `two_hundred_waiting_polls_that_are_cut_are_gone_at_once`.
+//! 12. A token is verified once: `polls_with_a_token_that_is_known_cost_no_attempt_to_connect`.
 
 use fanline_tests::{EventStream, HttpAnswer, Hub, Metrics, Publication, Token, get_with};
 use serde_json::{Value, json};
@@ -101,24 +118,6 @@ async fn lost_history_is_410_with_two_ways_to_go_on() {
     assert_eq!(json!(data(&held)), json!((11..=20).collect::<Vec<u64>>()));
     let live = format!("channel=brief:a&wait=0&cursor={}", cursor(&problem));
     assert_eq!(data(&poll(&hub, &live).await), [0; 0]);
-}
-
-#[tokio::test]
-async fn a_cursor_that_never_was_is_refused_and_shows_nothing() {
-    // Else the node itself could still have it.
-    let hub = Hub::builder().set("limits.ring_events", 4).start().await;
-    let position = hub.publish(Publication::to("news:a", "secret")).await;
-    for (cursor, status) in [
-        ("garbage".to_owned(), 400),
-        ("%00".to_owned(), 400),
-        ("x".repeat(8 * 1024), 400),
-        (position.plus(1_000).to_string(), 410),
-        (format!("{}-1", "Z".repeat(position.epoch.len())), 410),
-    ] {
-        let answer = ask(&hub, &format!("channel=news:a&wait=0&cursor={cursor}")).await;
-        assert_eq!(answer.status, status, "{cursor}: {answer:?}");
-        assert!(!answer.body.contains("secret"), "{answer:?}");
-    }
 }
 
 #[tokio::test]
