@@ -18,7 +18,7 @@ use self::request::PollRequest;
 use self::wait::{End, Wait};
 use crate::call::Call;
 use crate::limits::PRESENCE_GRACE;
-use crate::openapi::{self, Problems};
+use crate::openapi::{self, NotFound, Problems};
 use crate::reply::respond;
 use axum::Extension;
 use axum::extract::State;
@@ -51,6 +51,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
         (status = 410, description = "What the cursor stands before is not in history any more",
             body = openapi::LostProblem, content_type = "application/problem+json"),
         Problems,
+        NotFound,
     ),
 )]
 pub(crate) async fn poll(

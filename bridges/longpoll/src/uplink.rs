@@ -5,7 +5,7 @@ pub(crate) mod call;
 pub(crate) mod ticket;
 
 use crate::call::{Call, read_body};
-use crate::openapi::{self, Problems};
+use crate::openapi::{self, BadBody, NotFound, Problems};
 use crate::reply::{json, json_text, respond};
 use axum::body::Body;
 use axum::extract::State;
@@ -27,7 +27,14 @@ use serde::Deserialize;
 #[utoipa::path(
     post, path = "/v1/publish", tag = "uplink", operation_id = "publish",
     request_body = openapi::Publish,
-    responses((status = 200, description = "Published", body = openapi::Published), Problems),
+    responses(
+        (status = 200, description = "Published", body = openapi::Published),
+        (status = 422, description = "The event's data does not match its schema",
+            body = openapi::Problem, content_type = "application/problem+json"),
+        Problems,
+        NotFound,
+        BadBody,
+    ),
 )]
 pub(crate) async fn publish(State(edge): State<Edge>, call: Call, body: Body) -> Response {
     let answer = async {
@@ -44,7 +51,7 @@ pub(crate) async fn publish(State(edge): State<Edge>, call: Call, body: Body) ->
 #[utoipa::path(
     get, path = "/v1/presence", tag = "uplink", operation_id = "presence",
     params(openapi::ChannelParameter),
-    responses((status = 200, description = "The members", body = openapi::Presence), Problems),
+    responses((status = 200, description = "The members", body = openapi::Presence), Problems, NotFound),
 )]
 pub(crate) async fn presence(State(edge): State<Edge>, call: Call) -> Response {
     let answer = async {
@@ -59,7 +66,7 @@ pub(crate) async fn presence(State(edge): State<Edge>, call: Call) -> Response {
 #[utoipa::path(
     get, path = "/v1/history", tag = "uplink", operation_id = "history",
     params(openapi::HistoryParameters),
-    responses((status = 200, description = "The page", body = openapi::History), Problems),
+    responses((status = 200, description = "The page", body = openapi::History), Problems, NotFound),
 )]
 pub(crate) async fn history(State(edge): State<Edge>, call: Call) -> Response {
     let answer = async {

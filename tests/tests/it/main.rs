@@ -33,6 +33,7 @@ mod limits;
 mod listeners;
 mod mistakes;
 mod nodes;
+mod openapi;
 mod permissions;
 mod poll_faults;
 mod polls;

@@ -239,15 +239,6 @@ pub(crate) enum Problems {
     /// The token does not grant it.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
-    /// There is no such namespace, or nobody answers.
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(Problem),
-    /// The event's data does not match its schema.
-    #[response(status = 422, content_type = "application/problem+json")]
-    SchemaViolation(Problem),
-    /// More bytes than allowed.
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(Problem),
     /// Too many, or too fast: `retry-after` says when to come back.
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(Problem),
@@ -257,6 +248,22 @@ pub(crate) enum Problems {
     /// Not now: `retry-after` says when to come back. Whether a publish happened is not known.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(Problem),
+}
+
+/// The refusals of routes that are about something.
+#[derive(IntoResponses)]
+pub(crate) enum NotFound {
+    /// There is no such namespace, or nobody answers the method.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+}
+
+/// The refusals of routes that read a body.
+#[derive(IntoResponses)]
+pub(crate) enum BadBody {
+    /// More bytes than allowed.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
 }
 
 /// A channel.

@@ -2,7 +2,7 @@
 
 use super::parse;
 use crate::call::{Call, read_body};
-use crate::openapi::{self, Problems};
+use crate::openapi::{self, BadBody, NotFound, Problems};
 use crate::reply::{json, respond};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -45,6 +45,8 @@ const TRACEPARENT: &str = "traceparent";
         (status = 504, description = "No backend answered in time",
             body = openapi::Problem, content_type = "application/problem+json"),
         Problems,
+        NotFound,
+        BadBody,
     ),
 )]
 pub(crate) async fn call(State(edge): State<Edge>, call: Call, body: Body) -> Response {
