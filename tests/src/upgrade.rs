@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::Role;
-use tokio_tungstenite::{WebSocketStream, connect_async};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::connection::Connection;
 use crate::deadline::{DEADLINE, within};
@@ -131,25 +132,29 @@ impl Upgrade {
     }
 
     async fn send(self) -> Result<Room, Refusal> {
-        let (stream, headers) = match &self.connection {
-            Some(connection) => connection.websocket(&self.uri("http"), self.headers()).await?,
+        let (socket, headers) = match &self.connection {
+            Some(connection) => {
+                let (stream, headers) =
+                    connection.websocket(&self.uri("http"), self.headers()).await?;
+                (WebSocketStream::from_raw_socket(stream, Role::Client, None).await, headers)
+            }
             None => self.upgrade().await?,
         };
         let protocol = headers.get(header::SEC_WEBSOCKET_PROTOCOL);
         assert_eq!(protocol.map(HeaderValue::as_bytes), Some(b"fanline.v1".as_slice()));
-        Ok(Room::new(WebSocketStream::from_raw_socket(stream, Role::Client, None).await))
+        Ok(Room::new(socket))
     }
 
-    /// Over HTTP/1.1.
-    async fn upgrade(&self) -> Result<(Box<dyn Connection>, HeaderMap), Refusal> {
+    /// Over HTTP/1.1. Gives the WebSocket and not the stream under it, because frames may have come with the answer.
+    async fn upgrade(&self) -> Result<(WebSocketStream<Box<dyn Connection>>, HeaderMap), Refusal> {
         let mut request =
             self.uri("ws").into_client_request().expect("address and token make a URI");
         request.headers_mut().extend(self.headers());
-        match within(DEADLINE, "the upgrade", connect_async(request)).await {
-            Ok((socket, response)) => {
-                let stream: Box<dyn Connection> = Box::new(socket.into_inner());
-                Ok((stream, response.headers().clone()))
-            }
+        let connecting = TcpStream::connect(self.address);
+        let stream = within(DEADLINE, "the connection", connecting).await.expect("the hub listens");
+        let stream: Box<dyn Connection> = Box::new(stream);
+        match within(DEADLINE, "the upgrade", client_async(request, stream)).await {
+            Ok((socket, response)) => Ok((socket, response.headers().clone())),
             Err(Error::Http(response)) => {
                 let (parts, body) = response.into_parts();
                 Err(Refusal {
