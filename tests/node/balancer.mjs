@@ -9,8 +9,10 @@ export async function balance(nodes) {
   /** How many connections each node has taken. */
   const taken = nodes.map(() => 0);
   let turn = 0;
+  let isDown = false;
   const server = createServer((near) => {
     near.on('error', () => {});
+    if (isDown) return near.destroy();
     near.pause();
     pass(near, turn, nodes.length);
     turn = (turn + 1) % nodes.length;
@@ -35,14 +37,26 @@ export async function balance(nodes) {
     });
   }
 
+  function cut() {
+    for (const far of open.flatMap((sockets) => [...sockets])) far.destroy();
+  }
+
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     taken,
     /** How many connections each node has now. */
     open: () => open.map((sockets) => sockets.size),
+    /** Ends all connections, and new ones at once, until `restore`. */
+    takeDown() {
+      isDown = true;
+      cut();
+    },
+    restore() {
+      isDown = false;
+    },
     close() {
       server.close();
-      for (const far of open.flatMap((sockets) => [...sockets])) far.destroy();
+      cut();
     },
   };
 }

@@ -67,27 +67,24 @@ impl Authority {
         address: SocketAddr,
         client: TlsClient,
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(address).await?;
-        let name = ServerName::try_from(SERVER).expect("it is a name");
-        TlsConnector::from(Arc::new(self.client(client))).connect(name, stream).await
+        connect(address, Arc::new(self.client(client))).await
     }
 
-    /// Connects to a gRPC listener as a backend that trusts this authority, with the key to everything.
+    /// Connects to a gRPC listener as a backend that trusts this authority, with the key to everything. It connects
+    /// again when the hub has closed the connection.
     ///
     /// # Errors
     ///
-    /// Whatever the connection fails with after the handshake.
+    /// Whatever the connection fails with.
     pub async fn rpc(
         &self,
         address: SocketAddr,
         client: TlsClient,
     ) -> Result<Rpc, tonic::transport::Error> {
-        let stream = self.connect(address, client).await.expect("a handshake");
-        let mut stream = Some(TokioIo::new(stream));
+        let config = Arc::new(self.client(client));
         let connector = tower::service_fn(move |_| {
-            let stream =
-                stream.take().ok_or_else(|| std::io::Error::other("one connection, and no second"));
-            async move { stream }
+            let stream = connect(address, Arc::clone(&config));
+            async { stream.await.map(TokioIo::new) }
         });
         let endpoint = Endpoint::from_static("http://localhost");
         let connection = endpoint.connect_with_connector(connector).await?;
@@ -151,6 +148,15 @@ impl Default for Authority {
     fn default() -> Self {
         Self::new()
     }
+}
+
+async fn connect(
+    address: SocketAddr,
+    config: Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::try_from(SERVER).expect("it is a name");
+    TlsConnector::from(config).connect(name, stream).await
 }
 
 /// What a TLS client offers.

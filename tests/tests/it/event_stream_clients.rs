@@ -37,13 +37,14 @@ enum Transport {
 
 /// One client with a stream for each mishap, which are had one after the other.
 async fn every_mishap(kind: &str, credential: StreamCredential, transport: Transport) {
-    let Table { mut client, rpc, lines, place, kept: _until_the_end } =
+    let Table { mut client, rpc, impatient, lines, place, kept: _until_the_end } =
         Table::set(kind, credential, transport).await;
     let [cut, cursor, silent, hostile] = lines;
     a_cut_in_the_middle_of_data_loses_nothing(&mut client, &rpc, &cut).await;
     cursor_events_advance_the_cursor(&mut client, &rpc, &cursor).await;
     heartbeats_raise_no_event(&mut client, &rpc, &silent).await;
     hostile_payloads_arrive_unchanged(&mut client, &rpc, &hostile).await;
+    an_old_stream_is_followed_by_a_new_one(&mut client, &impatient).await;
     a_soft_reject_comes_back(&mut client, place).await;
     client.stop().await;
 }
@@ -128,6 +129,33 @@ async fn hostile_payloads_arrive_unchanged(client: &mut ForeignClient, rpc: &Rpc
     assert_eq!(data(&client.named("hostile", "message").await), "next");
 }
 
+/// The hub ends each of its streams before long, in good order: for its age, as it does for a drain.
+async fn an_old_stream_is_followed_by_a_new_one(client: &mut ForeignClient, rpc: &Rpc) {
+    let (mut streams, mut published, mut seen) = (0, 0, 0);
+    while seen < 2 {
+        let heard = client.next("aged").await;
+        match &*heard.name {
+            "fanline.open" => {
+                streams += 1;
+                let opened = heard.json();
+                let recovered = opened["channels"]["news:aged"]["recovered"].as_bool();
+                assert_eq!(recovered, (streams > 1).then_some(true), "{opened}");
+                if published == seen {
+                    published += 1;
+                    rpc.publish(Publication::to("news:aged", published)).await;
+                }
+            }
+            "fanline.cursor" => assert!(!heard.id.is_empty(), "{heard:?}"),
+            "message" => {
+                seen += 1;
+                assert_eq!(data(&heard), seen);
+            }
+            other => panic!("{other} came"),
+        }
+    }
+    assert!(streams > 1, "the second event meets another stream than the first");
+}
+
 /// The user's only place is taken when the client comes, and given up when it was told to come back.
 async fn a_soft_reject_comes_back(client: &mut ForeignClient, place: EventStream) {
     client.named("rejected", "fanline.retry").await;
@@ -150,12 +178,14 @@ fn data(heard: &Heard) -> Value {
 struct Table {
     client: ForeignClient,
     rpc: Rpc,
+    /// A backend of the hub whose streams do not get old.
+    impatient: Rpc,
     /// The lines of the streams `cut`, `cursor`, `silent` and `hostile`.
     lines: [Proxy; 4],
     /// Takes the place that the stream `rejected` wants.
     place: EventStream,
     /// What the client needs to be there.
-    kept: ([Hub; 2], Authority),
+    kept: ([Hub; 3], Authority),
 }
 
 impl Table {
@@ -166,6 +196,7 @@ impl Table {
             || builder(&authority, transport).set("public.allowed_origins", vec![page.clone()]);
         let hub = builder().start().await;
         let full = builder().set("limits.connections_per_user", 1).start().await;
+        let impatient = builder().set("limits.stream_max_age", "1s").start().await;
         let public = hub.addresses.public;
         let lines = [
             Proxy::to(public).await,
@@ -192,6 +223,7 @@ impl Table {
             stream("cursor", ports[1], two, credential),
             stream("silent", ports[2], "channel=news:silent", credential),
             stream("hostile", ports[3], "channel=news:hostile", credential),
+            stream("aged", impatient.addresses.public.port(), "channel=news:aged", credential),
             // A client that can set headers reads the status instead.
             stream(
                 "rejected",
@@ -201,14 +233,14 @@ impl Table {
             ),
         ];
         let client = ForeignClient::start(kind, &token, &page, &authority.path("ca.pem"), &streams);
-        let rpc = match transport {
-            Transport::Plain => hub.rpc().await,
-            Transport::Tls => {
-                let connection = authority.rpc(hub.addresses.grpc, TlsClient::new("h2")).await;
-                connection.expect("the hub listens")
-            }
-        };
-        Table { client, rpc, lines, place, kept: ([hub, full], authority) }
+        Table {
+            client,
+            rpc: backend(&hub, &authority, transport).await,
+            impatient: backend(&impatient, &authority, transport).await,
+            lines,
+            place,
+            kept: ([hub, full, impatient], authority),
+        }
     }
 }
 
@@ -219,6 +251,16 @@ fn builder(authority: &Authority, transport: Transport) -> HubBuilder {
         Transport::Tls => hub
             .set("tls.cert", authority.reference("cert.pem"))
             .set("tls.key", authority.reference("key.pem")),
+    }
+}
+
+async fn backend(hub: &Hub, authority: &Authority, transport: Transport) -> Rpc {
+    match transport {
+        Transport::Plain => hub.rpc().await,
+        Transport::Tls => {
+            let connection = authority.rpc(hub.addresses.grpc, TlsClient::new("h2")).await;
+            connection.expect("the hub listens")
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! `@fanline/client` as applications meet the world: moved between transports and nodes while events flow, on a node that
 //! drains, and in a fresh project.
 
-use fanline_tests::{Dev, Hub, HubBuilder, RedisServer, Script, Token, free_port};
+use fanline_proto::v1::CommandReply;
+use fanline_tests::{Backend, Dev, Hub, HubBuilder, RedisServer, Script, Token, answer, free_port};
 use serde_json::{Value, json};
 
+/// What the client can speak over.
+const TRANSPORTS: [&str; 3] = ["websocket", "sse", "longpoll"];
 /// Events of a run.
 const EVENTS: u64 = 2000;
 /// Clients on two nodes, a third of them over each transport.
@@ -55,6 +58,71 @@ async fn clients_of_a_node_that_drains_come_over_to_the_other_within_the_window_
 }
 
 #[tokio::test]
+async fn a_call_is_answered_over_each_transport_at_once_or_in_parts() {
+    let hub = Hub::start().await;
+    let mut backend = Backend::serve(&hub.rpc().await, &["sum.*"], 8).await;
+    let script = Script::node("calling.mjs")
+        .option("url", format!("http://{}", hub.addresses.public))
+        .option("token", Token::user("ada").sign())
+        .option("transports", TRANSPORTS.join(","))
+        .run();
+    let seen = tokio::select! {
+        seen = script => seen,
+        () = count(&mut backend) => unreachable!("it counts for ever"),
+    };
+    for transport in TRANSPORTS {
+        let seen = &seen[transport];
+        assert_eq!(seen["parts"], json!([1, 2]), "{transport}: {seen}");
+        assert_eq!((&seen["last"], &seen["only"]), (&json!(3), &json!(3)), "{transport}: {seen}");
+        let refused = json!({"reason": "ABORTED", "message": "not today"});
+        assert_eq!(seen["refused"], refused, "{transport}");
+    }
+}
+
+/// Answers `sum.count` with the numbers up to the one that was sent, and `sum.fail` with an error.
+async fn count(backend: &mut Backend) {
+    loop {
+        let command = backend.command().await;
+        if command.method == "sum.fail" {
+            let error = tonic_types::pb::Status {
+                code: tonic::Code::Aborted.into(),
+                message: "not today".to_owned(),
+                ..Default::default()
+            };
+            let id = command.id.clone();
+            backend.reply(CommandReply { id, error: Some(error), ..Default::default() }).await;
+            continue;
+        }
+        let data: Value = serde_json::from_slice(&command.data).expect("JSON");
+        let to = data["to"].as_u64().expect("a number");
+        for number in 1..=to {
+            let reply = answer(&command, number);
+            backend.reply(CommandReply { more: number < to, ..reply }).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_whose_network_comes_back_is_there_again_and_has_missed_nothing() {
+    let port = free_port();
+    let origins = vec![format!("http://127.0.0.1:{port}")];
+    let hub = Hub::builder().set("public.allowed_origins", origins).start().await;
+    let seen = Script::node("page_life.mjs")
+        .option("hub", hub.addresses.public)
+        .option("port", port)
+        .option("token", Token::user("ada").everything_in(&["news:*"]).sign())
+        .option("transports", TRANSPORTS.join(","))
+        .run()
+        .await;
+    println!("{seen}");
+    for transport in TRANSPORTS {
+        let seen = &seen[transport];
+        assert_eq!(seen["data"], json!(["before", "meanwhile", "after"]), "{transport}: {seen}");
+        assert_eq!(seen["gaps"], 0, "{transport}: {seen}");
+    }
+}
+
+#[tokio::test]
 async fn the_example_of_its_readme_works_in_a_fresh_vite_project() {
     let port = free_port();
     let origins = format!("[\"http://127.0.0.1:{port}\"]");
@@ -99,7 +167,7 @@ async fn a_moving_client(place: &str, seeds: &[u64]) {
         assert_eq!(seen["data"], json!(expected), "seed {seed}");
         assert_eq!(seen["gaps"], json!([]), "seed {seed}");
         assert_eq!(seen["errors"], json!([]), "seed {seed}");
-        for transport in ["websocket", "sse", "longpoll"] {
+        for transport in TRANSPORTS {
             let links = seen["connected"][transport].as_u64();
             assert!(links.is_some_and(|links| links >= 2), "seed {seed}: {}", seen["connected"]);
         }
