@@ -111,29 +111,51 @@ impl ClientBuilder {
     ///
     /// The URL, the key or a certificate is none.
     pub fn build(self) -> Result<Client, BuildError> {
+        let channel = self.endpoint()?.connect_lazy();
+        self.over(channel)
+    }
+
+    /// Makes the client and its first connection: for programs that rather fail than wait for a hub.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), and there is no hub at the URL.
+    pub async fn connect(self) -> Result<Client, BuildError> {
+        let endpoint = self.endpoint()?;
+        let connected = endpoint.connect().await;
+        let channel =
+            connected.map_err(|error| BuildError::Unreachable(self.url.clone(), error))?;
+        self.over(channel)
+    }
+
+    fn over(self, channel: Channel) -> Result<Client, BuildError> {
+        let bearer = Bearer::new(self.api_key.as_deref())?;
+        Ok(Client {
+            connection: InterceptedService::new(channel, bearer),
+            random: Random::from_system().map_err(BuildError::Random)?,
+            patience: self.patience,
+        })
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, BuildError> {
         let is_tls = self.url.starts_with("https://");
         if !is_tls && !self.url.starts_with("http://") {
-            return Err(BuildError::Url(self.url));
+            return Err(BuildError::Url(self.url.clone()));
         }
-        let mut endpoint = Endpoint::from_shared(self.url.clone())
-            .map_err(|_| BuildError::Url(self.url))?
+        let endpoint = Endpoint::from_shared(self.url.clone())
+            .map_err(|_| BuildError::Url(self.url.clone()))?
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true);
-        if is_tls {
-            if self.authority.as_ref().is_some_and(|pem| !holds_certificate(pem)) {
-                return Err(BuildError::Authority);
-            }
-            let tls = tls(self.authority, self.identity);
-            endpoint = endpoint.tls_config(tls).map_err(BuildError::Tls)?;
+        if !is_tls {
+            return Ok(endpoint);
         }
-        let bearer = Bearer::new(self.api_key.as_deref())?;
-        Ok(Client {
-            connection: InterceptedService::new(endpoint.connect_lazy(), bearer),
-            random: Random::from_system().map_err(BuildError::Random)?,
-            patience: self.patience,
-        })
+        if self.authority.as_ref().is_some_and(|pem| !holds_certificate(pem)) {
+            return Err(BuildError::Authority);
+        }
+        let tls = tls(self.authority.clone(), self.identity.clone());
+        endpoint.tls_config(tls).map_err(BuildError::Tls)
     }
 }
 
@@ -176,6 +198,9 @@ pub enum BuildError {
     /// The certificate of our own or its key is not in PEM form, or the system trusts nobody.
     #[error("the TLS settings cannot be used")]
     Tls(#[source] tonic::transport::Error),
+    /// No connection could be made.
+    #[error("there is no hub at {0}; is it running, and is this its gRPC listener?")]
+    Unreachable(String, #[source] tonic::transport::Error),
     /// The system has no randomness to give.
     #[error("there is no randomness")]
     Random(#[source] io::Error),

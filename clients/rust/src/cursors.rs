@@ -185,6 +185,7 @@ mod tests {
             Item::Gap(Gap { from, to, reason, .. }) => {
                 format!("gap {}..{} {reason}", from.offset, to.offset)
             }
+            Item::Interrupted(failure) => failure.to_string(),
         };
         items.into_iter().map(short).collect()
     }

@@ -11,7 +11,7 @@ use crate::position::Position;
 use crate::proto;
 
 /// One item of a subscription.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Item {
     /// First for each channel: its events follow, from the one after `position`.
     Subscribed {
@@ -24,6 +24,9 @@ pub enum Item {
     Event(Event),
     /// Events of a channel are lost for good.
     Gap(Gap),
+    /// The hub is away. The subscription goes on where it stood as soon as it can; nothing needs to be done. Told once for
+    /// each break.
+    Interrupted(Failure),
 }
 
 /// An event.

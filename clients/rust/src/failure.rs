@@ -1,5 +1,7 @@
 //! Why a call failed, and whether it may be tried again.
 
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -9,8 +11,7 @@ use tonic_types::StatusExt as _;
 const DOMAIN: &str = "fanline";
 
 /// A call failed: the hub refused it, or the way to the hub is broken.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{reason}: {message}")]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// The gRPC status code.
     pub code: Code,
@@ -21,8 +22,7 @@ pub struct Failure {
     /// How long the hub asks to wait before the next attempt.
     pub retry_after: Option<Duration>,
     retryable: bool,
-    /// What lies beneath, such as the error of the connection.
-    #[source]
+    /// As it came. All that it says stands above, but for what lies beneath it, such as the error of a connection.
     status: Status,
 }
 
@@ -42,6 +42,18 @@ impl Failure {
     pub(crate) fn incomplete(what: &str) -> Self {
         let status = Status::internal(format!("the hub's answer has no {what}"));
         Self { reason: "INTERNAL".to_owned(), retryable: false, ..status.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason, self.message)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.status.source()
     }
 }
 

@@ -37,13 +37,13 @@ pub struct Subscription {
     items: VecDeque<Item>,
     stream: Option<Streaming<SubscribeResponse>>,
     backoff: Backoff,
-    /// When the next stream may be asked for.
+    /// When the next stream may be asked for, after a break.
     retry_at: Option<Instant>,
 }
 
 impl Subscription {
     /// The next item, for which it waits. A hub that cannot be reached, or that stops, is waited for too, and then the
-    /// subscription goes on where it stood.
+    /// subscription goes on where it stood; [`Item::Interrupted`] is no error but for those who want to know.
     ///
     /// A reader that is slow holds up nobody: what it has not read waits in the hub's history.
     ///
@@ -61,11 +61,15 @@ impl Subscription {
             }
             let Err(failure) = self.advance().await else { continue };
             self.stream = None;
+            let is_news = self.retry_at.is_none();
             self.retry_at = self.client.retry_at(&failure, &mut self.backoff, None);
             if self.retry_at.is_none() {
                 return Err(failure);
             }
             tracing::debug!(%failure, "subscribing again");
+            if is_news {
+                return Ok(Item::Interrupted(failure));
+            }
         }
     }
 
@@ -80,6 +84,7 @@ impl Subscription {
         };
         let response = stream.message().await?.ok_or_else(Failure::ended)?;
         self.backoff.reset();
+        self.retry_at = None;
         match response.item {
             Some(item) => self.cursors.take(item, &mut self.items),
             // An item that a newer hub knows.

@@ -1,15 +1,14 @@
 //! An event as a line of output.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use fanline_client::Event;
 use fanline_core::clock::Timestamp;
-use fanline_proto::v1::Event;
 use serde::Serialize;
 use serde_json::value::RawValue;
-
-use super::channel_start::position_text;
 
 const JSON: &str = "application/json";
 
@@ -32,14 +31,13 @@ impl EventLine {
 }
 
 fn text(event: &Event) -> String {
-    let position = position_text(event.position.as_ref());
     let data = match std::str::from_utf8(&event.data) {
         // One line for one event, whatever is in it.
         Ok(data) => data.replace(['\n', '\r'], " "),
         Err(_) => format!("{} bytes of {}", event.data.len(), event.content_type),
     };
-    let user = if event.user.is_empty() { String::new() } else { format!("  from {}", event.user) };
-    format!("{}  {position}  {}  {data}{user}", time(event), event.r#type)
+    let user = event.user.as_ref().map_or_else(String::new, |user| format!("  from {user}"));
+    format!("{}  {}  {}  {data}{user}", time(event), event.position, event.event_type)
 }
 
 #[derive(Serialize)]
@@ -55,8 +53,8 @@ struct EventObject<'a> {
     content_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data_base64: Option<String>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    user: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     headers: &'a BTreeMap<String, String>,
 }
@@ -67,40 +65,41 @@ fn json(event: &Event) -> String {
     let other = data.is_none();
     let object = EventObject {
         channel: &event.channel,
-        position: position_text(event.position.as_ref()),
+        position: event.position.to_string(),
         id: &event.id,
-        r#type: &event.r#type,
+        r#type: &event.event_type,
         time: time(event),
         data,
         content_type: other.then_some(event.content_type.as_str()),
         data_base64: other.then(|| BASE64.encode(&event.data)),
-        user: &event.user,
+        user: event.user.as_deref(),
         headers: &event.headers,
     };
     serde_json::to_string(&object).expect("text, numbers and JSON are JSON")
 }
 
 fn time(event: &Event) -> String {
-    let time = event.time.unwrap_or_default();
-    let millis = time.seconds.max(0).cast_unsigned() * 1000
-        + u64::from(time.nanos.max(0).cast_unsigned() / 1_000_000);
+    let since = event.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let millis = since.as_secs() * 1000 + u64::from(since.subsec_millis());
     Timestamp::from_millis(millis).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fanline_proto::v1::Position;
+    use fanline_client::Position;
 
     fn event(content_type: &str, data: &'static [u8]) -> Event {
         Event {
             id: "e1".to_owned(),
             channel: "chat:lobby".to_owned(),
-            r#type: "message".to_owned(),
+            event_type: "message".to_owned(),
             data: data.into(),
             content_type: content_type.to_owned(),
-            position: Some(Position { epoch: "abc".to_owned(), offset: 7 }),
-            ..Event::default()
+            headers: BTreeMap::new(),
+            time: SystemTime::UNIX_EPOCH,
+            position: Position { epoch: "abc".to_owned(), offset: 7 },
+            user: None,
         }
     }
 

@@ -4,30 +4,22 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use fanline_proto::v1::PublishRequest;
-use fanline_proto::v1::publisher_client::PublisherClient;
+use fanline_client::Publication;
 
-use super::channel_start::position_text;
 use super::client;
 use crate::cli::Publish;
 
 pub(super) async fn run(arguments: Publish) -> Result<ExitCode> {
     let Publish { channel, data, event_type, content_type, key, hub } = arguments;
     let data = if data == "-" { standard_input()? } else { data.into_bytes() };
-    let request = PublishRequest {
-        channel,
-        r#type: event_type,
-        data: data.into(),
-        content_type,
-        idempotency_key: key.unwrap_or_default(),
-        ..PublishRequest::default()
-    };
-    let mut publisher = PublisherClient::new(client::connect(&hub).await?);
-    let answer =
-        publisher.publish(request).await.map_err(|status| client::refusal(&status))?.into_inner();
-    let duplicate = if answer.duplicate { "  (published before with this key)" } else { "" };
-    let position = position_text(answer.position.as_ref());
-    writeln!(io::stdout(), "{position}  event {}{duplicate}", answer.event_id)?;
+    let mut event = Publication::bytes(channel, event_type, content_type, data);
+    if let Some(key) = key {
+        event = event.idempotency_key(key);
+    }
+    let published = client::connect(hub).await?.publish(event).await?;
+    let duplicate = if published.duplicate { "  (published before with this key)" } else { "" };
+    let (position, id) = (published.position, published.event_id);
+    writeln!(io::stdout(), "{position}  event {id}{duplicate}")?;
     Ok(ExitCode::SUCCESS)
 }
 
