@@ -37,8 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = env::var("FANLINE_URL").unwrap_or_else(|_| "http://127.0.0.1:50051".to_owned());
     let key = env::var("FANLINE_API_KEY").map_err(|_| "set FANLINE_API_KEY")?;
     let client = Client::builder(url).api_key(key).build()?;
-    println!("answering chat.say");
-    let stop = async { drop(tokio::signal::ctrl_c().await) };
-    client.serve(["chat.say"], say).run(stop).await?;
+    let worker = client.serve(["chat.say"], say).on_serving(|| println!("answering chat.say"));
+    worker.run(async { drop(tokio::signal::ctrl_c().await) }).await?;
     Ok(())
 }

@@ -29,17 +29,18 @@ impl Client {
                 max_in_flight: MAX_IN_FLIGHT,
             },
             drain_timeout: DRAIN_TIMEOUT,
+            on_serving: Box::new(|| {}),
             handler: Arc::new(handler),
         }
     }
 }
 
 /// Answers commands.
-#[derive(Debug)]
 pub struct Worker<H> {
     client: Client,
     register: Register,
     drain_timeout: Duration,
+    on_serving: Box<dyn Fn() + Send + Sync>,
     handler: Arc<H>,
 }
 
@@ -55,6 +56,14 @@ impl<H: Handler> Worker<H> {
     #[must_use]
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;
+        self
+    }
+
+    /// Calls this each time that the hub has taken the registration: commands come from now on. For a readiness probe or a
+    /// log; it must not block.
+    #[must_use]
+    pub fn on_serving(mut self, tell: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_serving = Box::new(tell);
         self
     }
 
@@ -84,6 +93,7 @@ impl<H: Handler> Worker<H> {
                 Err(failure) => failure,
                 Ok(session) => {
                     backoff.reset();
+                    (self.on_serving)();
                     match session.run(&self.handler, stop.as_mut(), self.drain_timeout).await {
                         Ok(()) => return Ok(()),
                         Err(failure) => failure,
