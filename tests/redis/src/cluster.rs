@@ -3,12 +3,15 @@
 use crate::server::{RedisServer, free_port};
 use crate::wait::until;
 use std::process::{Command, Stdio};
+use tokio::sync::Semaphore;
 
 /// The six servers.
 #[derive(Debug)]
 pub struct ClusterSetup {
     /// Primaries and replicas.
     pub servers: Vec<RedisServer>,
+    /// For one slot to move at a time: two servers that move keys to each other wait for each other in vain.
+    moving: Semaphore,
 }
 
 impl ClusterSetup {
@@ -35,7 +38,7 @@ impl ClusterSetup {
             .stdout(Stdio::null())
             .status();
         assert!(made.expect("redis-cli is installed").success());
-        let setup = ClusterSetup { servers };
+        let setup = ClusterSetup { servers, moving: Semaphore::new(1) };
         until("the cluster is whole, and each primary has its replica", async || {
             let mut replicas = 0;
             for server in &setup.servers {
@@ -100,6 +103,7 @@ impl ClusterSetup {
 
     /// Moves the slot of a key, with all that is in it, from one primary to another, as a resharding does.
     pub async fn migrate(&self, key: &str, from: usize, to: usize) {
+        let _permit = self.moving.acquire().await.expect("it is never closed");
         let slot: u64 = self.servers[0].run(&["CLUSTER", "KEYSLOT", key]).await;
         let slot = slot.to_string();
         let (source, target) = (&self.servers[from], &self.servers[to]);
