@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper::ext::Protocol;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -37,6 +38,18 @@ impl Http2 {
             let _ended = connection.await;
         });
         Self { requests, _connection: Arc::new(driver) }
+    }
+
+    /// `GET`, which gives the head of the answer and its body as it comes.
+    pub async fn get(&self, uri: &str, headers: &[(&str, &str)]) -> Response<Incoming> {
+        let mut request = Request::get(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Empty::new()).expect("tests send header values");
+        let mut requests = self.requests.clone();
+        let what = format!("the answer to {uri}");
+        within(DEADLINE, &what, requests.send_request(request)).await.expect("the hub answers")
     }
 
     /// Sends an extended `CONNECT` (RFC 8441, section 4) and gives the stream and the headers of the answer.

@@ -1,21 +1,26 @@
 //! A token that is not good opens nothing, wherever it stands.
 
-use fanline_tests::{Hub, Publication, Signer, Token, send};
+use fanline_tests::{Http2, Hub, Publication, Signer, Token, send};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_bad_token_is_refused_before_the_upgrade_wherever_it_stands() {
-    let hub = Hub::start().await;
+    // Each token six times.
+    let hub = Hub::builder().for_a_crowd().start().await;
+    let http2 = Http2::connect(hub.addresses.public).await;
     for (flaw, token) in bad_tokens() {
-        let header = hub.upgrade().bearer(&token).refused().await;
-        assert!(header.is_invalid_token(), "{flaw}, as header: {header:?}");
+        for over_http2 in [false, true] {
+            let upgrade = || if over_http2 { hub.upgrade().on(&http2) } else { hub.upgrade() };
+            let header = upgrade().bearer(&token).refused().await;
+            assert!(header.is_invalid_token(), "{flaw}, as header: {header:?}");
 
-        let subprotocol = hub.upgrade().subprotocol(&token).refused().await;
-        assert!(subprotocol.is_invalid_token(), "{flaw}, as subprotocol: {subprotocol:?}");
+            let subprotocol = upgrade().subprotocol(&token).refused().await;
+            assert!(subprotocol.is_invalid_token(), "{flaw}, as subprotocol: {subprotocol:?}");
 
-        let page = hub.upgrade().origin("https://app.example.com");
-        let cookie = page.cookie(&token).refused().await;
-        assert!(cookie.is_invalid_token(), "{flaw}, as cookie: {cookie:?}");
+            let page = upgrade().origin("https://app.example.com");
+            let cookie = page.cookie(&token).refused().await;
+            assert!(cookie.is_invalid_token(), "{flaw}, as cookie: {cookie:?}");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use fanline_tests::{
     Authority, DEADLINE, Http2, Hub, Publication, Script, Token, free_port, within,
 };
 use http::header::SEC_WEBSOCKET_VERSION;
+use http_body_util::BodyExt as _;
 use serde_json::json;
 
 /// Under the default of `limits.http2_streams`, and over what many servers grant.
@@ -66,6 +67,33 @@ async fn a_drain_closes_rooms_over_http2_too() {
     let mut room = hub.upgrade().bearer(&ada().sign()).on(&connection).open().await;
     hub.process.terminate();
     assert_eq!(room.close_code().await, 1012);
+    let status = within(DEADLINE, "the end of the hub", hub.process.exit()).await;
+    assert_eq!(status.code(), Some(0), "{}", hub.process.output());
+}
+
+#[tokio::test]
+async fn a_drain_ends_streams_over_http2_in_good_order() {
+    let mut hub = Hub::builder().set("drain.window", "500ms").start().await;
+    let connection = Http2::connect(hub.addresses.public).await;
+    let uri = format!("http://{}/v1/sse?channel=news:a", hub.addresses.public);
+    let bearer = format!("Bearer {}", ada().sign());
+    let answer = connection.get(&uri, &[("authorization", &bearer)]).await;
+    assert_eq!(answer.status(), 200);
+    // Of the connection, and so of HTTP/1.1 only (RFC 9113, section 8.2.2).
+    for header in ["connection", "transfer-encoding", "content-length"] {
+        assert!(!answer.headers().contains_key(header), "{header} in {answer:?}");
+    }
+    let mut stream = answer.into_body();
+    let first = within(DEADLINE, "the first block", stream.frame()).await;
+    let first = first.expect("a frame").expect("no reset").into_data().expect("data");
+    assert!(first.starts_with(b"event: fanline.open\n"), "{first:?}");
+
+    hub.process.terminate();
+    let rest = within(DEADLINE, "the end of the stream", stream.collect()).await;
+    let rest = rest.expect("an end, and no reset").to_bytes();
+    let rest = String::from_utf8_lossy(&rest);
+    assert!(rest.contains("event: fanline.close\nretry: "), "{rest}");
+    assert!(rest.contains("\"reason\":\"DRAINING\""), "{rest}");
     let status = within(DEADLINE, "the end of the hub", hub.process.exit()).await;
     assert_eq!(status.code(), Some(0), "{}", hub.process.output());
 }
