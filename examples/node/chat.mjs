@@ -27,8 +27,12 @@ const proto = fileURLToPath(new URL('../../proto', import.meta.url));
 const definition = loader.loadSync('fanline/v1/commands.proto', { includeDirs: [proto], keepCase: true, defaults: true, oneofs: true });
 const { CommandBus } = grpc.loadPackageDefinition(definition).fanline.v1;
 const tls = protocol === 'https:' ? grpc.credentials.createSsl() : grpc.credentials.createInsecure();
-// A hub that vanished without a word is noticed, also while no commands come.
-const bus = new CommandBus(host, tls, { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000 });
+const bus = new CommandBus(host, tls, {
+  // A hub that vanished without a word is noticed, also while no commands come; one that is back, within seconds.
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.max_reconnect_backoff_ms': 5_000,
+});
 const metadata = new grpc.Metadata();
 metadata.set('authorization', `Bearer ${FANLINE_API_KEY}`);
 

@@ -120,8 +120,12 @@ class Worker:
 def main():
     url = urlsplit(os.environ.get("FANLINE_URL", "http://127.0.0.1:50051"))
     key = os.environ.get("FANLINE_API_KEY") or sys.exit("set FANLINE_API_KEY")
-    # A hub that vanished without a word is noticed, also while no commands come.
-    options = [("grpc.keepalive_time_ms", 20_000), ("grpc.keepalive_timeout_ms", 10_000)]
+    # A hub that vanished without a word is noticed, also while no commands come; one that is back, within seconds.
+    options = [
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+    ]
     if url.scheme == "https":
         channel = grpc.secure_channel(url.netloc, grpc.ssl_channel_credentials(), options)
     else:

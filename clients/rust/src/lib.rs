@@ -69,3 +69,8 @@ pub use self::subscribe::Subscription;
 pub use fanline_proto::v1 as proto;
 /// gRPC status codes, of the version that this crate is built on.
 pub use tonic::Code;
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

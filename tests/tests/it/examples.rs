@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use fanline_tests::{ApiKey, Dev, Example, Hub, Process, Token, Upgrade, fanline, python};
+use fanline_tests::{
+    ApiKey, Dev, Example, Hub, Process, Token, Upgrade, eventually, fanline, python,
+};
 use serde_json::{Value, json};
 
 /// Far over what an answer takes, and far under `command_timeout` (10 s).
@@ -34,9 +36,26 @@ async fn the_nestjs_example() {
 }
 
 #[tokio::test]
+async fn the_node_example_serves_again_when_the_hub_is_back() {
+    it_serves_again_when_the_hub_is_back("node", &[]).await;
+}
+
+#[tokio::test]
+async fn the_python_example_serves_again_when_the_hub_is_back() {
+    let installed = python();
+    let installed = installed.to_str().expect("a path");
+    it_serves_again_when_the_hub_is_back("python", &[(".venv/bin/python", installed)]).await;
+}
+
+#[tokio::test]
+async fn the_nestjs_example_serves_again_when_the_hub_is_back() {
+    it_serves_again_when_the_hub_is_back("nestjs", &[]).await;
+}
+
+#[tokio::test]
 async fn nestjs_answers_whatever_becomes_of_a_handler_with_the_id_of_its_call_and_at_once() {
     let hub = Hub::start().await;
-    let mut backend = nestjs(&hub).await;
+    let mut backend = started("nestjs", &[], &hub).await;
     let mut room = hub.room(&Token::user("ada").everything_in(&["chat:*"])).await;
     // Whatever Node does only once is done.
     let say = json!({"op": "call", "method": "chat.say", "channel": "chat:lobby", "data": {"text": "hello"}});
@@ -97,7 +116,7 @@ async fn nestjs_answers_whatever_becomes_of_a_handler_with_the_id_of_its_call_an
 #[tokio::test]
 async fn the_hub_client_of_nestjs_publishes_from_a_handler_that_a_guard_lets_through() {
     let hub = Hub::start().await;
-    let mut backend = nestjs(&hub).await;
+    let mut backend = started("nestjs", &[], &hub).await;
     let admin = Token::user("ada").everything_in(&["chat:*"]).claim("role", json!("admin"));
     let mut room = hub.room(&admin).await;
     room.join("chat:lobby").await;
@@ -133,11 +152,7 @@ async fn it_works_as_its_readme_says(name: &str, installed: &[(&str, &str)]) {
     room.join("chat:lobby").await;
 
     let example = Example::named(name);
-    let settings = format!("FANLINE_URL=http://{grpc} FANLINE_API_KEY={key}");
-    let changes = [&[("FANLINE_API_KEY=fk_…", &*settings)], installed].concat();
-    let mut backend = example.run(&example.line_with("FANLINE_API_KEY=", &changes));
-    backend.stdout_line("that it is ready", |line| line.starts_with("answering")).await;
-
+    let mut backend = start(name, installed, &grpc, &key).await;
     let changes = [("127.0.0.1:8080", &*public), ("eyJ…", &*token)];
     let mut curl = example.run(&example.line_with("curl ", &changes));
     assert!(curl.exit().await.success(), "{}", curl.output());
@@ -151,13 +166,34 @@ async fn it_works_as_its_readme_says(name: &str, installed: &[(&str, &str)]) {
     stops(&mut backend).await;
 }
 
-/// The NestJS example, on a hub whose tokens the test signs.
-async fn nestjs(hub: &Hub) -> Process {
-    let example = Example::named("nestjs");
-    let (url, key) = (hub.addresses.grpc, ApiKey::all().secret);
-    let settings = format!("FANLINE_URL=http://{url} FANLINE_API_KEY={key}");
-    let line = example.line_with("FANLINE_API_KEY=", &[("FANLINE_API_KEY=fk_…", &settings)]);
-    let mut backend = example.run(&line);
+/// Kills the hub, starts it anew, and calls the backend, which nobody tells.
+async fn it_serves_again_when_the_hub_is_back(name: &str, installed: &[(&str, &str)]) {
+    let mut hub = Hub::start().await;
+    let mut backend = started(name, installed, &hub).await;
+    let address = hub.addresses.grpc.to_string();
+    hub.process.kill().await;
+    let hub = Hub::builder().set("grpc.listen", address).start().await;
+    let mut room = hub.room(&Token::user("ada").everything_in(&["chat:*"])).await;
+    eventually("an answer", async || {
+        let say = json!({"op": "call", "method": "chat.say", "channel": "chat:lobby", "data": {"text": "hello"}});
+        let answer = room.request(say).await;
+        (answer["data"]["said"] == "hello").then_some(())
+    })
+    .await;
+    stops(&mut backend).await;
+}
+
+/// An example, ready to answer, on a hub whose tokens the test signs.
+async fn started(name: &str, installed: &[(&str, &str)], hub: &Hub) -> Process {
+    start(name, installed, &hub.addresses.grpc.to_string(), &ApiKey::all().secret).await
+}
+
+/// Starts an example with the line of its README, and waits until it answers.
+async fn start(name: &str, installed: &[(&str, &str)], grpc: &str, key: &str) -> Process {
+    let settings = format!("FANLINE_URL=http://{grpc} FANLINE_API_KEY={key}");
+    let changes = [&[("FANLINE_API_KEY=fk_…", &*settings)], installed].concat();
+    let example = Example::named(name);
+    let mut backend = example.run(&example.line_with("FANLINE_API_KEY=", &changes));
     backend.stdout_line("that it is ready", |line| line.starts_with("answering")).await;
     backend
 }

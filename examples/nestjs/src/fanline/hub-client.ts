@@ -10,8 +10,8 @@ export class HubClient {
   constructor(private readonly hub: Hub) {}
 
   /**
-   * Resolves when the event is in the channel's history and on its way to every subscriber. It is tried again while the
-   * outcome is unknown, and published once: each call has an idempotency key of its own unless you give one.
+   * Resolves when the event is in the channel's history and on its way to every subscriber. While the outcome is unknown
+   * it is tried again, five times in all, and published once: each call has an idempotency key of its own unless you give one.
    */
   publish(channel: string, type: string, data: unknown, options: EventOptions = {}): Promise<Published> {
     return this.hub.publish({ idempotency_key: randomUUID(), ...options, channel, type, data: json(data) });

@@ -61,9 +61,10 @@ const PROTO = fileURLToPath(new URL('../../../../proto', import.meta.url));
 const PUBLISH_DEADLINE_MS = 30_000;
 
 const OPTIONS: grpc.ChannelOptions = {
-  // A hub that vanished without a word is noticed, also while no commands come.
+  // A hub that vanished without a word is noticed, also while no commands come; one that is back, within seconds.
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.max_reconnect_backoff_ms': 5_000,
   // Both codes mean that the outcome is unknown: only the idempotency key makes the retry safe.
   'grpc.service_config': JSON.stringify({
     methodConfig: [
