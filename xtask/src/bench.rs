@@ -30,6 +30,8 @@ enum Measure {
     Idle,
     /// Publish to receipt at a fixed rate
     Latency,
+    /// Publishes per second through one Redis, as a ratio to redis-benchmark with the same script
+    Redis,
     /// CPU time of the check that an event gets from the catalog; runs no hub
     Validate,
 }
@@ -41,6 +43,7 @@ impl Measure {
             Self::Fanout => Some("fanout"),
             Self::Idle => Some("idle"),
             Self::Latency => Some("latency"),
+            Self::Redis => Some("redis"),
             Self::Validate => None,
         }
     }

@@ -73,6 +73,7 @@ impl RedisBroker {
             node: id.to_string().into(),
             pubsub: if cluster { PubSub::Sharded } else { PubSub::Plain },
             outlet: Outlet { notices, suspects, metrics, registry: Arc::default() },
+            trouble: Arc::default(),
             stale: Arc::default(),
             random,
             tasks: tasks.clone(),

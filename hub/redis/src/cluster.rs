@@ -5,6 +5,7 @@
 //! history, as messages in between went unheard.
 
 use crate::address::Address;
+use crate::advice;
 use crate::dial::{CONNECT, Dialer};
 use crate::keys::{SLOTS, slot};
 use crate::place::{Finder, Place};
@@ -38,6 +39,10 @@ pub(crate) async fn follow(
         loop {
             match ask_any(&servers, &checked, first).await {
                 Ok(layout) => adopt(&servers, &checked, layout, &stop),
+                Err(error) if servers.blame(advice::on(&error)) => {
+                    let advice = servers.unknown();
+                    tracing::warn!(%error, advice, "no node of the cluster tells its layout; asking again");
+                }
                 Err(error) => tracing::debug!(%error, "no node of the cluster tells its layout"),
             }
             // Another one is asked first each time: one that is cut off from the rest does not mislead us for long.
@@ -128,6 +133,7 @@ fn adopt(servers: &Servers, checked: &CheckedSettings, layout: Layout, stop: &Ca
                 dialer: checked.dialers[0].clone(),
                 finder: Finder::Fixed(address),
                 durability: checked.durability,
+                clustered: true,
             };
             Arc::new(Server::start(place, &servers.common, probe, stop.child_token()))
         }));

@@ -15,8 +15,17 @@ pub(crate) struct Identity {
     /// Its history is the continuation of another server's.
     promoted: bool,
     primary: bool,
+    kind: ServerKind,
     /// Loses nothing in a restart.
     lasting: bool,
+}
+
+/// What a server is, which has to fit the mode.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ServerKind {
+    Single,
+    Clustered,
+    Sentinel,
 }
 
 impl Identity {
@@ -59,8 +68,17 @@ impl Identity {
             replication: field("master_replid"),
             promoted: field("master_replid2").bytes().any(|b| b != b'0'),
             primary: field("role") == "master",
+            kind: match field("redis_mode").as_str() {
+                "cluster" => ServerKind::Clustered,
+                "sentinel" => ServerKind::Sentinel,
+                _ => ServerKind::Single,
+            },
             lasting: field("aof_enabled") == "1",
         })
+    }
+
+    pub(crate) fn kind(&self) -> ServerKind {
+        self.kind
     }
 
     /// Whether it takes writes.

@@ -19,6 +19,7 @@ mod scripts;
 
 // Connections.
 mod address;
+mod advice;
 mod backoff;
 mod call;
 mod dial;
@@ -51,6 +52,7 @@ mod presence;
 mod publish;
 mod publisher;
 mod readiness;
+mod trouble;
 
 // What nodes know of each other.
 mod directory;

@@ -3,6 +3,7 @@
 //! While it is known to be away, callers are told at once. While it is being made for the first time since it was last
 //! there, they wait for it, each up to its own deadline: a connection that was merely cut costs them nothing.
 
+use crate::advice;
 use crate::backoff::Backoff;
 use crate::call::Failure;
 use crate::metrics::RedisMetrics;
@@ -22,8 +23,8 @@ enum State {
     /// The first try since it was last there is under way.
     Connecting,
     Up(Arc<Session>),
-    /// The last try failed, and the next may, too.
-    Away,
+    /// The last try failed, and the next may, too. What to do about it.
+    Away(&'static str),
 }
 
 impl Link {
@@ -37,7 +38,7 @@ impl Link {
         let (states, link) = watch::channel(State::Connecting);
         let work = async move {
             stop.run_until_cancelled(keep_up(place, backoff, metrics, &states)).await;
-            states.send_replace(State::Away);
+            states.send_replace(State::Away("the node stops"));
         };
         (Link(link), work)
     }
@@ -48,7 +49,7 @@ impl Link {
         loop {
             match &*states.borrow_and_update() {
                 State::Up(session) => return Ok(Arc::clone(session)),
-                State::Away => return Err(Failure::Away),
+                State::Away(_) => return Err(Failure::Away),
                 State::Connecting => {}
             }
             match tokio::time::timeout_at(deadline, states.changed()).await {
@@ -63,13 +64,17 @@ impl Link {
     pub(crate) fn current(&self) -> Option<Arc<Session>> {
         match &*self.0.borrow() {
             State::Up(session) => Some(Arc::clone(session)),
-            State::Connecting | State::Away => None,
+            State::Connecting | State::Away(_) => None,
         }
     }
 
-    /// Whether there is a connection.
-    pub(crate) fn is_up(&self) -> bool {
-        matches!(&*self.0.borrow(), State::Up(_))
+    /// What is wrong with it, if anything.
+    pub(crate) fn complaint(&self) -> Option<&'static str> {
+        match &*self.0.borrow() {
+            State::Up(_) => None,
+            State::Connecting => Some("a Redis server is away: it is connected to again"),
+            State::Away(advice) => Some(advice),
+        }
     }
 }
 
@@ -92,11 +97,13 @@ async fn keep_up(
                 states.send_replace(State::Connecting);
             }
             Err(error) => {
-                if !matches!(&*states.borrow(), State::Away) {
+                let advice = advice::on(&error);
+                let known = matches!(&*states.borrow(), State::Away(said) if *said == advice);
+                if !known {
                     // Once per absence: the tries that follow would only repeat it.
-                    tracing::warn!(server = %place, %error, "Redis is away; trying again");
+                    tracing::warn!(server = %place, %error, advice, "Redis is away; trying again");
                 }
-                states.send_replace(State::Away);
+                states.send_replace(State::Away(advice));
             }
         }
         tokio::time::sleep(backoff.next()).await;

@@ -2,6 +2,7 @@
 
 use crate::Durability;
 use crate::address::Address;
+use crate::advice;
 use crate::dial::{CONNECT, Dialer};
 use crate::session::Session;
 use crate::settings::Sentinels;
@@ -15,6 +16,8 @@ pub(crate) struct Place {
     pub(crate) dialer: Dialer,
     pub(crate) finder: Finder,
     pub(crate) durability: Durability,
+    /// It belongs to a cluster.
+    pub(crate) clustered: bool,
 }
 
 /// How its address is found.
@@ -30,7 +33,7 @@ impl Place {
     /// Opens a connection for calls.
     pub(crate) async fn open(&self) -> RedisResult<Session> {
         let address = self.find().await?;
-        let opening = Session::open(&self.dialer, &address, self.durability);
+        let opening = Session::open(&self.dialer, &address, self.durability, self.clustered);
         tokio::time::timeout(2 * CONNECT, opening)
             .await
             .unwrap_or_else(|_| Err((ErrorKind::Io, "the server does not answer").into()))
@@ -70,8 +73,8 @@ impl Sentinels {
             .await
             .unwrap_or_else(|_| Err((ErrorKind::Io, "the sentinel does not answer").into()))?;
         if answer == Value::Nil {
-            let unknown = "the sentinels watch no server of that name: see 'primary'";
-            return Err(RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, unknown)));
+            let kind = ErrorKind::MasterNameNotFoundBySentinel;
+            return Err(RedisError::from((kind, advice::UNWATCHED)));
         }
         let (host, port) = redis::from_redis_value(answer)?;
         Ok(Address { host, port })

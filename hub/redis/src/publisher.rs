@@ -89,6 +89,9 @@ impl Job {
 
     fn answer(self, common: &Common, answer: Result<redis::Value, Failure>) {
         let outcome = answer.and_then(|answer| self.written.read(common, answer));
+        if let Err(failure) = &outcome {
+            common.trouble.tell(&self.written.channel, failure);
+        }
         // Whoever waited may be gone.
         let _gone = self.outcome.send(outcome);
     }

@@ -18,7 +18,7 @@ impl RedisReadiness {
     pub fn complaint(&self) -> Option<&'static str> {
         let map = self.0.map();
         if map.servers.is_empty() {
-            return Some("no server of the Redis Cluster is known yet");
+            return Some(self.0.unknown());
         }
         map.servers.iter().find_map(|server| server.complaint())
     }

@@ -9,6 +9,7 @@ use crate::keys::Keys;
 use crate::link::Link;
 use crate::place::Place;
 use crate::reader::Outlet;
+use crate::trouble::Trouble;
 use fanline_core::channel::ChannelName;
 use fanline_core::ids::NodeId;
 use fanline_core::random::Random;
@@ -52,6 +53,8 @@ pub(crate) struct Common {
     pub(crate) node: Arc<str>,
     pub(crate) pubsub: PubSub,
     pub(crate) outlet: Outlet,
+    /// Says what only an operator can mend.
+    pub(crate) trouble: Arc<Trouble>,
     /// Told when channels seem to live elsewhere than we think.
     pub(crate) stale: Arc<Notify>,
     pub(crate) random: Random,
@@ -112,8 +115,9 @@ impl Server {
 
     /// What is wrong with it, if anything.
     pub(crate) fn complaint(&self) -> Option<&'static str> {
-        if [&self.publishes, &self.writes, &self.reads].iter().any(|link| !link.is_up()) {
-            Some("a Redis server is away")
+        let links = [&self.publishes, &self.writes, &self.reads];
+        if let Some(complaint) = links.into_iter().find_map(Link::complaint) {
+            Some(complaint)
         } else if !self.ear.hears() {
             Some("live messages of a Redis server do not arrive")
         } else {

@@ -11,7 +11,7 @@ use crate::settings::{CheckedSettings, Mode};
 use crate::subscriptions::Live;
 use fanline_core::channel::ChannelName;
 use redis::{Cmd, Value};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,8 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(25);
 pub(crate) struct Servers {
     pub(crate) common: Common,
     map: RwLock<Arc<Map>>,
+    /// Why no server is known, as long as none is.
+    unknown: Mutex<&'static str>,
 }
 
 /// The servers of the moment. In a cluster a new map takes the place of the old one.
@@ -47,6 +49,7 @@ impl Servers {
             dialer: checked.dialers[dialer].clone(),
             finder,
             durability: checked.durability,
+            clustered: false,
         };
         let fixed = || {
             let finders = addresses.iter().cloned().map(Finder::Fixed);
@@ -68,7 +71,11 @@ impl Servers {
         let start =
             |place| Arc::new(Server::start(place, &common, probe.clone(), stop.child_token()));
         let map = Map { servers: places.into_iter().map(start).collect(), placing };
-        Servers { common, map: RwLock::new(Arc::new(map)) }
+        Servers {
+            common,
+            map: RwLock::new(Arc::new(map)),
+            unknown: Mutex::new("no server of the Redis Cluster is known yet"),
+        }
     }
 
     /// The map of the moment.
@@ -79,6 +86,17 @@ impl Servers {
     /// A new map takes over.
     pub(crate) fn replace(&self, map: Arc<Map>) {
         *self.map.write().unwrap_or_else(PoisonError::into_inner) = map;
+    }
+
+    /// Why no server is known, as long as none is.
+    pub(crate) fn unknown(&self) -> &'static str {
+        *self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says why, and answers whether that is new.
+    pub(crate) fn blame(&self, advice: &'static str) -> bool {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *unknown, advice) != advice
     }
 
     /// The server of a channel.

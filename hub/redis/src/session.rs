@@ -2,14 +2,13 @@
 
 use crate::Durability;
 use crate::address::Address;
+use crate::advice;
 use crate::call::{Call, Failure};
 use crate::dial::Dialer;
-use crate::identity::Identity;
+use crate::identity::{Identity, ServerKind};
 use crate::scripts::{self, Loaded};
 use redis::aio::MultiplexedConnection;
-use redis::{
-    Cmd, ErrorKind, Pipeline, PushKind, RedisError, RedisResult, ServerErrorKind, Value, cmd,
-};
+use redis::{Cmd, ErrorKind, Pipeline, PushKind, RedisError, RedisResult, Value, cmd};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -32,11 +31,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Connects to a server that must be a primary.
+    /// Connects to a server that must be a primary, and may be one of a cluster if that is known.
     pub(crate) async fn open(
         dialer: &Dialer,
         address: &Address,
         durability: Durability,
+        clustered: bool,
     ) -> RedisResult<Self> {
         let broken = CancellationToken::new();
         let ends = broken.clone();
@@ -48,11 +48,16 @@ impl Session {
             })
             .await?;
         let identity = Identity::ask(&mut connection, durability).await?;
-        if !identity.is_primary() {
-            return Err(RedisError::from((
-                ErrorKind::Server(ServerErrorKind::ReadOnly),
-                "the server is a replica",
-            )));
+        let wrong = match identity.kind() {
+            ServerKind::Sentinel => Some(advice::SENTINEL),
+            ServerKind::Clustered if !clustered => Some(advice::CLUSTERED),
+            ServerKind::Clustered | ServerKind::Single if !identity.is_primary() => {
+                Some(advice::REPLICA)
+            }
+            ServerKind::Clustered | ServerKind::Single => None,
+        };
+        if let Some(wrong) = wrong {
+            return Err(RedisError::from((ErrorKind::InvalidClientConfig, wrong)));
         }
         if durability == Durability::AofAlways && !identity.is_lasting() {
             tracing::warn!(

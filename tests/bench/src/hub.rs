@@ -1,10 +1,10 @@
-//! The hub under test: the real `fanline` binary in a process of its own, with the memory broker, throw-away credentials and
+//! The hub under test: the real `fanline` binary in a process of its own, with the memory broker or on one Redis, throw-away credentials and
 //! the limits on connections out of the way (all members of a bench share one address and one user).
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -39,12 +39,20 @@ struct Listeners {
 
 impl Hub {
     pub(crate) fn start(cores: Cores, binary: &Path) -> Result<Self> {
+        Self::run(cores.on_server_core(binary), binary, r#"kind = "memory""#)
+    }
+
+    /// On the core of the load generator: the server's belongs to Redis.
+    pub(crate) fn start_on_redis(binary: &Path, url: &str) -> Result<Self> {
+        Self::run(Command::new(binary), binary, &format!("kind = \"redis\"\nurls = [\"{url}\"]"))
+    }
+
+    fn run(mut command: Command, binary: &Path, broker: &str) -> Result<Self> {
         let listeners = Listeners::free()?;
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("fanline.toml");
-        std::fs::write(&config, configuration(listeners))?;
-        let child = cores
-            .on_server_core(binary)
+        std::fs::write(&config, configuration(listeners, broker))?;
+        let child = command
             .args(["serve", "--config"])
             .arg(&config)
             .stdin(Stdio::null())
@@ -109,7 +117,7 @@ impl Listeners {
     }
 }
 
-fn configuration(Listeners { public, grpc, ops }: Listeners) -> String {
+fn configuration(Listeners { public, grpc, ops }: Listeners, broker: &str) -> String {
     let api_key_hash: String = digest::digest(&digest::SHA256, API_KEY.as_bytes())
         .as_ref()
         .iter()
@@ -127,7 +135,7 @@ listen = "{grpc}"
 listen = "{ops}"
 
 [broker]
-kind = "memory"
+{broker}
 
 [tokens]
 issuer = "fanline-bench"

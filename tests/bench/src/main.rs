@@ -1,7 +1,7 @@
 //! `fanline-bench`: measures the real hub beside bare broadcasters that only write, in the same run and on the same machine.
 //! `cargo xtask bench` builds both and calls it.
 //!
-//! What is measured is in [`fanout`], [`latency`] and [`idle`]; how, begins in [`trial`]. Linux only: processor time and
+//! What is measured is in [`fanout`], [`latency`], [`idle`] and [`redis`]; how, begins in [`trial`]. Linux only: processor time and
 //! resident memory are read from `/proc`.
 
 mod accounting;
@@ -18,6 +18,7 @@ mod ledger;
 mod load;
 mod members;
 mod publisher;
+mod redis;
 mod report;
 mod trial;
 
@@ -54,6 +55,8 @@ enum Bench {
     Idle(idle::IdleOptions),
     /// Latency at a fixed rate
     Latency(latency::LatencyOptions),
+    /// Publishes per second through one Redis, beside redis-benchmark
+    Redis(redis::RedisOptions),
     /// A bare broadcaster, started by the others
     #[command(hide = true)]
     Bare(bare::BareOptions),
@@ -65,6 +68,7 @@ fn main() -> Result<()> {
         Bench::Fanout(options) => fanout::run(&arena(hub)?, &options),
         Bench::Idle(options) => idle::run(&arena(hub)?, &options),
         Bench::Latency(options) => latency::run(&arena(hub)?, &options),
+        Bench::Redis(options) => redis::run(&arena(hub)?, &options),
         Bench::Bare(options) => bare::run(options),
     }
 }

@@ -178,7 +178,7 @@ pub(crate) fn write_json(path: &Path, report: &impl Serialize) -> Result<()> {
 }
 
 /// The upper one of an even number.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

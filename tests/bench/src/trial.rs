@@ -151,7 +151,7 @@ pub(crate) fn fill(
 }
 
 /// A JSON object of exactly `bytes`.
-fn json_of(bytes: usize) -> String {
+pub(crate) fn json_of(bytes: usize) -> String {
     let empty = r#"{"text":""}"#.len();
     format!(r#"{{"text":"{}"}}"#, "x".repeat(bytes - empty))
 }

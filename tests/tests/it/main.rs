@@ -50,3 +50,4 @@ mod tls;
 mod token_life;
 mod two_nodes;
 mod uplink;
+mod wrong_redis;
