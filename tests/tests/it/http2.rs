@@ -1,7 +1,8 @@
 //! HTTP/2: many streams on one connection, WebSockets among them (RFC 8441).
 
+use fanline_proto::v1::ChannelStatsRequest;
 use fanline_tests::{
-    Authority, DEADLINE, Http2, Hub, Publication, Script, Token, free_port, within,
+    Authority, DEADLINE, Http2, Hub, Publication, Script, Token, eventually, free_port, within,
 };
 use http::header::SEC_WEBSOCKET_VERSION;
 use http_body_util::BodyExt as _;
@@ -58,6 +59,33 @@ async fn who_may_not_open_a_room_may_not_over_http2() {
     let refusal = ask().bearer(&good).header(SEC_WEBSOCKET_VERSION, "8").refused().await;
     assert_eq!(refusal.status, 426, "{refusal:?}");
     ask().cookie(&good).origin("https://app.example.com").open().await;
+}
+
+#[tokio::test]
+async fn a_room_that_stops_reading_is_closed_and_its_neighbours_go_on() {
+    // Over the window of a stream, and under that of the connection, which its streams share.
+    const EVENTS: u64 = 50;
+    let hub = Hub::builder().set("limits.write_timeout", "1s").start().await;
+    let connection = Http2::connect(hub.addresses.public).await;
+    let open = || hub.upgrade().bearer(&ada().sign()).on(&connection).open();
+    let (mut stalled, mut neighbour) = (open().await, open().await);
+    stalled.join("news:a").await;
+    neighbour.join("news:a").await;
+    let rpc = hub.rpc().await;
+    let long = "0123456789abcdef".repeat(4 * 1024);
+    for _ in 0..EVENTS {
+        rpc.publish(Publication::to("news:a", &*long)).await;
+        assert_eq!(neighbour.event().await["data"], *long);
+    }
+    eventually("the hub to give the stalled room up", async || {
+        let request = ChannelStatsRequest { channel: "news:a".to_owned() };
+        let stats = rpc.channels().stats(request).await.expect("stats").into_inner();
+        (stats.members == 1).then_some(())
+    })
+    .await;
+    rpc.publish(Publication::to("news:a", "on")).await;
+    assert_eq!(neighbour.event().await["data"], "on");
+    drop(stalled);
 }
 
 #[tokio::test]
