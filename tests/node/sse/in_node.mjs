@@ -30,50 +30,44 @@ process.once('exit', () => running.forEach((child) => child.kill()));
 /** As a shell script would use curl: it reads a stream to its end, and starts curl again with the last id. */
 async function curl(options, { url, headers }, tell) {
   let lastId = '';
-  let retry = 1000;
+  let retryMs = 1000;
   for (;;) {
-    const { head, lines } = bodyOf(options, url, { ...headers, ...(lastId && { 'last-event-id': lastId }) });
     const parser = createParser({
       onEvent({ event, data, id }) {
         lastId = id ?? lastId;
         tell(event ?? 'message', data, lastId);
       },
       onRetry(milliseconds) {
-        retry = milliseconds;
+        retryMs = milliseconds;
       },
     });
-    for await (const text of lines) parser.feed(text);
-    // No head: there was no connection.
-    const status = await head;
-    if (status !== undefined && !status.startsWith('HTTP/2 200')) throw new Error(`curl: ${status}`);
-    await new Promise((resolve) => setTimeout(resolve, retry));
+    const resume = lastId === '' ? {} : { 'last-event-id': lastId };
+    const status = await transfer(options, url, { ...headers, ...resume }, (text) => parser.feed(text));
+    // Without an answer there was no connection.
+    if (status !== undefined && !status.startsWith('HTTP/2 200')) throw new Error(`curl got ${status}`);
+    await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
 }
 
-/** One transfer: the status line, and the body piece by piece. */
-function bodyOf(options, url, headers) {
+/** One run of curl: gives `take` the body piece by piece, and returns the status line. */
+async function transfer(options, url, headers, take) {
   const told = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
   const child = spawn('curl', ['--silent', '--show-error', '--no-buffer', '--include', ...options, ...told, url]);
   running.add(child);
   child.once('exit', () => running.delete(child));
   child.stderr.pipe(process.stderr);
-  child.stdout.setEncoding('utf8');
-  let toldHead;
-  const head = new Promise((resolve) => { toldHead = resolve; });
-  async function* lines() {
-    let before = '';
-    for await (const text of child.stdout) {
-      if (before === undefined) yield text;
-      else {
-        before += text;
-        const end = before.indexOf('\r\n\r\n');
-        if (end < 0) continue;
-        toldHead(before.slice(0, before.indexOf('\r\n')));
-        yield before.slice(end + 4);
-        before = undefined;
-      }
+  let head = '';
+  let status;
+  for await (const text of child.stdout.setEncoding('utf8')) {
+    if (status !== undefined) {
+      take(text);
+      continue;
     }
-    toldHead(undefined);
+    head += text;
+    const end = head.indexOf('\r\n\r\n');
+    if (end < 0) continue;
+    status = head.slice(0, head.indexOf('\r\n'));
+    take(head.slice(end + 4));
   }
-  return { head, lines: lines() };
+  return status;
 }
