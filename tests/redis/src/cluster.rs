@@ -15,10 +15,13 @@ pub struct ClusterSetup {
 }
 
 impl ClusterSetup {
+    /// How many servers share the slots; each has a replica besides.
+    pub const PRIMARIES: usize = 3;
+
     /// Starts them and waits until the cluster is whole. A primary that is silent for a second and a half is replaced.
     pub async fn start() -> Self {
         let mut servers = Vec::new();
-        for _ in 0..6 {
+        for _ in 0..2 * Self::PRIMARIES {
             let bus = free_port().to_string();
             let settings = [
                 "--cluster-enabled",
@@ -49,7 +52,7 @@ impl ClusterSetup {
                 let info: String = server.run(&["INFO", "replication"]).await;
                 replicas += usize::from(info.contains("master_link_status:up"));
             }
-            replicas == 3
+            replicas == Self::PRIMARIES
         })
         .await;
         setup
