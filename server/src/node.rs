@@ -163,6 +163,7 @@ impl Node {
             origins: origins(&public, &docs, addresses.public, &extras)?,
             proxies: public.trusted_proxies,
             query_token: public.query_token,
+            connect_handler: public.connect_handler,
             admission: Admission::new(&limits, Arc::clone(&clock)),
             operations: RateLimit::new(
                 limits.operations_per_second,

@@ -6,6 +6,7 @@
 use crate::address::{AddressKey, ClientAddress};
 use crate::limits::{ADDRESSES, RETRY_WHEN_FULL};
 use crate::rate::{Budget, RateLimit};
+use crate::token::Identity;
 use fanline_core::clock::Clock;
 use fanline_core::ids::UserId;
 use fanline_core::{Limits, Reason, Refusal};
@@ -112,6 +113,14 @@ impl fmt::Debug for Admission {
 }
 
 impl Admitted {
+    /// Counts the connection for whoever it turns out to be.
+    ///
+    /// # Errors
+    /// As [`claim_user`](Self::claim_user).
+    pub fn claim(&mut self, identity: &Identity) -> Result<(), Refusal> {
+        identity.user.as_ref().map_or(Ok(()), |user| self.claim_user(user))
+    }
+
     /// Counts the connection for its user, who is known only once a token was verified. A refresh may name another.
     ///
     /// # Errors

@@ -13,7 +13,8 @@ use crate::rate::{Budget, RateLimit};
 use crate::token::{Identity, TokenDigest};
 use fanline_core::clock::Clock;
 use fanline_core::connections::{Ending, Transport};
-use fanline_core::{Hub, Reason, Refusal};
+use fanline_core::{ChannelName, Hub, Reason, Refusal};
+use futures_util::future::try_join_all;
 use futures_util::{StreamExt, stream};
 use std::collections::HashMap;
 use std::fmt;
@@ -167,6 +168,19 @@ impl Caller {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Waits for leave to wait for events of these channels. Where it is present, it was let in.
+    ///
+    /// # Errors
+    /// As [`Client::admit`], of the first channel that it may not be in.
+    pub async fn admit(&self, channels: &[ChannelName]) -> Result<(), Refusal> {
+        for channel in channels {
+            let _admitted_below = self.client.may_join(channel)?;
+        }
+        let strange = channels.iter().filter(|channel| !self.presences.contains(channel));
+        try_join_all(strange.map(|channel| self.client.admit(channel))).await?;
+        Ok(())
     }
 
     /// Where it is present.

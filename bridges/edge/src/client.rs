@@ -1,15 +1,16 @@
 //! What a client may ask for, whatever it is connected by: every operation is authorised here and nowhere else.
 
+use crate::decision::Asker;
 use crate::token::Identity;
 use fanline_core::broker::{Member, Published};
 use fanline_core::catchup::Start;
-use fanline_core::command::{Call, CommandDraft, MethodName, TraceParent};
+use fanline_core::command::{Call, CommandDraft, MethodName, Reserved, TraceParent};
 use fanline_core::connections::{Attendance, Ending, Order, Transport};
 use fanline_core::event::{EventType, Payload};
 use fanline_core::feed::{self, Opened};
 use fanline_core::history::{History, HistoryRequest};
 use fanline_core::ids::ConnectionId;
-use fanline_core::permission::{Action, authorise};
+use fanline_core::permission::{Action, Permission, authorise};
 use fanline_core::presence::Membership;
 use fanline_core::publish::{Draft, Origin};
 use fanline_core::{ChannelName, Hub, Reason, Refusal, Since};
@@ -116,17 +117,29 @@ impl Client {
         Client { identity: Arc::new(identity), ..self.clone() }
     }
 
-    /// Whether the client may be in a channel: by its grants, or because its token puts it there.
+    /// Whether the client may be in a channel: by its grants, because its token puts it there, or if a backend lets it
+    /// ([`admit`](Self::admit)).
     ///
     /// # Errors
     /// [`PermissionDenied`](fanline_core::Reason::PermissionDenied), or an unknown namespace.
-    pub fn may_join(&self, channel: &ChannelName) -> Result<(), Refusal> {
+    pub fn may_join(&self, channel: &ChannelName) -> Result<Permission, Refusal> {
         self.check_revoked()?;
         let user = self.identity.user.as_ref();
-        if self.identity.join.contains(channel) && channel.admits(user.map(|user| user.as_str())) {
-            return Ok(());
+        let placed =
+            self.identity.join.contains(channel) && channel.admits(user.map(|user| user.as_str()));
+        match self.authorise(Action::Subscribe, channel) {
+            Err(_denied) if placed => Ok(Permission::Granted),
+            permission => permission,
         }
-        self.authorise(Action::Subscribe, channel)
+    }
+
+    /// Waits for leave to be in a channel.
+    ///
+    /// # Errors
+    /// As [`may_join`](Self::may_join), or a backend that says no, or nothing.
+    pub async fn admit(&self, channel: &ChannelName) -> Result<(), Refusal> {
+        let permission = self.may_join(channel)?;
+        self.settle(permission, Reserved::Join, channel).await
     }
 
     /// Opens a channel and becomes a member of it.
@@ -138,7 +151,7 @@ impl Client {
         channel: ChannelName,
         start: Start,
     ) -> Result<(Opened, Membership), Refusal> {
-        self.may_join(&channel)?;
+        self.admit(&channel).await?;
         self.place(channel, start).await
     }
 
@@ -170,7 +183,11 @@ impl Client {
         channels: &[ChannelName],
         since: &Since,
     ) -> Result<Vec<(Opened, Membership)>, Refusal> {
-        channels.iter().try_for_each(|channel| self.may_join(channel))?;
+        // Nobody is asked about one channel while another is refused anyway.
+        for channel in channels {
+            let _admitted_below = self.may_join(channel)?;
+        }
+        try_join_all(channels.iter().map(|channel| self.admit(channel))).await?;
         let opened = feed::open_all(&self.hub, channels, since).await?;
         let memberships = try_join_all(channels.iter().map(|channel| self.enter(channel))).await?;
         Ok(opened.into_iter().zip(memberships).collect())
@@ -195,8 +212,11 @@ impl Client {
     /// # Errors
     /// Not allowed, over a limit, or as [`Hub::publish`].
     pub async fn publish(self, event: ClientEvent) -> Result<Published, Refusal> {
+        let event = match self.authorise(Action::Publish, &event.channel)? {
+            Permission::Granted => event,
+            Permission::UpToHandler { granted } => self.asker().about_event(event, granted).await?,
+        };
         let ClientEvent { channel, event_type, payload, key, echo } = event;
-        self.authorise(Action::Publish, &channel)?;
         let draft = Draft {
             channel,
             event_type,
@@ -219,7 +239,8 @@ impl Client {
         channel: ChannelName,
         request: HistoryRequest,
     ) -> Result<History, Refusal> {
-        self.authorise(Action::History, &channel)?;
+        let permission = self.authorise(Action::History, &channel)?;
+        self.settle(permission, Reserved::History, &channel).await?;
         self.hub.history(&channel, request).await
     }
 
@@ -228,7 +249,8 @@ impl Client {
     /// # Errors
     /// Not allowed, or as [`Hub::members`].
     pub async fn members(self, channel: ChannelName) -> Result<Vec<Member>, Refusal> {
-        self.authorise(Action::Presence, &channel)?;
+        let permission = self.authorise(Action::Presence, &channel)?;
+        self.settle(permission, Reserved::Presence, &channel).await?;
         self.hub.members(&channel).await
     }
 
@@ -237,13 +259,14 @@ impl Client {
     ///
     /// # Errors
     /// Not allowed, or as [`Hub::call`]. Everything else comes out of the call.
-    pub fn call(&self, call: ClientCall) -> Result<Call, Refusal> {
+    pub async fn call(self, call: ClientCall) -> Result<Call, Refusal> {
         let ClientCall { method, channel, payload, key, trace } = call;
         self.check_revoked()?;
-        if let Some(channel) = &channel {
-            self.authorise(Action::Subscribe, channel)?;
-        }
         self.may_call(&method)?;
+        if let Some(channel) = &channel {
+            let permission = self.authorise(Action::Subscribe, channel)?;
+            self.settle(permission, Reserved::Join, channel).await?;
+        }
         self.hub.call(CommandDraft {
             method,
             channel,
@@ -280,7 +303,26 @@ impl Client {
         self.hub.check_revoked(user.as_ref(), token_id.as_deref(), *issued_at)
     }
 
-    fn authorise(&self, action: Action, channel: &ChannelName) -> Result<(), Refusal> {
+    /// Asks the backend that decides, where one does.
+    async fn settle(
+        &self,
+        permission: Permission,
+        method: Reserved,
+        channel: &ChannelName,
+    ) -> Result<(), Refusal> {
+        match permission {
+            Permission::Granted => Ok(()),
+            Permission::UpToHandler { granted } => {
+                self.asker().about_channel(method, channel, granted).await
+            }
+        }
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        Asker { hub: &self.hub, identity: &self.identity, connection: Some(self.connection) }
+    }
+
+    fn authorise(&self, action: Action, channel: &ChannelName) -> Result<Permission, Refusal> {
         self.check_revoked()?;
         let Identity { user, grants, .. } = &*self.identity;
         authorise(action, channel, &*self.hub.options(channel)?, user.as_ref(), grants)

@@ -4,6 +4,7 @@ use crate::address::TrustedProxies;
 use crate::admission::{Admission, Admitted};
 use crate::caller::{Caller, Callers};
 use crate::credential::{Credential, CredentialPlace, CredentialSources};
+use crate::decision::Asker;
 use crate::drain::Drain;
 use crate::metrics::{EdgeMetrics, TicketUse};
 use crate::origin::{OriginPolicy, RequestOrigin};
@@ -11,6 +12,7 @@ use crate::rate::RateLimit;
 use crate::subprotocol::Subprotocols;
 use crate::ticket::{self, Ticket};
 use crate::token::{Identity, TokenDigest, TokenVerifier};
+use fanline_core::connections::Transport;
 use fanline_core::{Hub, Reason, Refusal};
 use http::{HeaderMap, request};
 use std::net::IpAddr;
@@ -47,6 +49,8 @@ pub struct EdgeParts {
     pub proxies: TrustedProxies,
     /// Whether a token may stand in the query.
     pub query_token: bool,
+    /// Whether a backend decides about each connection, once its token is verified.
+    pub connect_handler: bool,
     /// How many connections there may be.
     pub admission: Admission,
     /// How many operations a connection may ask for.
@@ -105,7 +109,9 @@ impl Edge {
         subprotocols: &Subprotocols<'_>,
     ) -> Result<Entrance, Refusal> {
         let entrance = match self.origins.check(&request.headers) {
-            Ok(origin) => self.try_enter(peer, request, subprotocols, origin).await,
+            Ok(origin) => {
+                self.try_enter(peer, request, subprotocols, origin, Transport::WebSocket).await
+            }
             Err(refusal) => Err(refusal),
         };
         entrance.inspect_err(|refusal| self.metrics.refused(refusal.reason()))
@@ -122,7 +128,8 @@ impl Edge {
         request: &request::Parts,
     ) -> Result<Entrance, Refusal> {
         let origin = self.origins.origin(&request.headers);
-        let entrance = self.try_enter(peer, request, &Subprotocols::default(), origin).await;
+        let none = Subprotocols::default();
+        let entrance = self.try_enter(peer, request, &none, origin, Transport::Sse).await;
         entrance.inspect_err(|refusal| self.metrics.refused(refusal.reason()))
     }
 
@@ -222,7 +229,7 @@ impl Edge {
                     // Whoever guesses tokens makes us check signatures.
                     attempt()?;
                 }
-                let identity = self.verify(&token)?;
+                let identity = self.identify(&token, Transport::LongPoll).await?;
                 self.0.callers.insert(digest, generation, identity)?
             }
         };
@@ -236,13 +243,16 @@ impl Edge {
         request: &request::Parts,
         subprotocols: &Subprotocols<'_>,
         origin: RequestOrigin,
+        transport: Transport,
     ) -> Result<Entrance, Refusal> {
         self.check_drain()?;
         let mut admitted = self.admission.admit(self.proxies.client(peer, &request.headers))?;
         let identity = match self.credential(request, subprotocols, origin)? {
             Some(credential) => {
                 let token = self.token(credential).await?;
-                Some(self.identify(&token, &mut admitted)?)
+                let identity = self.identify(&token, transport).await?;
+                admitted.claim(&identity)?;
+                Some(identity)
             }
             None => None,
         };
@@ -289,24 +299,26 @@ impl Edge {
         }
     }
 
-    /// Verifies a token, which must not be revoked.
-    fn verify(&self, token: &str) -> Result<Identity, Refusal> {
+    /// Verifies a token, which must not be revoked, and waits for the backend that decides about connections, where one does.
+    ///
+    /// # Errors
+    /// A token that does not verify or is revoked, or a backend that says no, or nothing.
+    pub async fn identify(&self, token: &str, transport: Transport) -> Result<Identity, Refusal> {
         let identity = self.tokens.verify(token)?;
-        let Identity { user, token_id, issued_at, .. } = &identity;
-        self.hub.check_revoked(user.as_ref(), token_id.as_deref(), *issued_at)?;
+        self.check_revoked(&identity)?;
+        if !self.connect_handler {
+            return Ok(identity);
+        }
+        let asker = Asker { hub: &self.hub, identity: &identity, connection: None };
+        let identity = asker.about_connection(transport).await?;
+        // It may be another user now, and some time has gone by.
+        self.check_revoked(&identity)?;
         Ok(identity)
     }
 
-    /// Verifies a token and counts the connection for its user.
-    ///
-    /// # Errors
-    /// A token that does not verify or is revoked, or a user with too many connections.
-    pub fn identify(&self, token: &str, admitted: &mut Admitted) -> Result<Identity, Refusal> {
-        let identity = self.verify(token)?;
-        if let Some(user) = &identity.user {
-            admitted.claim_user(user)?;
-        }
-        Ok(identity)
+    fn check_revoked(&self, identity: &Identity) -> Result<(), Refusal> {
+        let Identity { user, token_id, issued_at, .. } = identity;
+        self.hub.check_revoked(user.as_ref(), token_id.as_deref(), *issued_at)
     }
 }
 

@@ -37,6 +37,7 @@ pub mod cors;
 // How it becomes one, and what that may ask for.
 pub mod caller;
 pub mod client;
+mod decision;
 pub mod drain;
 pub mod edge;
 pub mod presence;

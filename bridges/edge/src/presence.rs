@@ -82,6 +82,11 @@ impl Presences {
         }
     }
 
+    /// Whether the client is in a channel, or about to be.
+    pub(crate) fn contains(&self, channel: &ChannelName) -> bool {
+        matches!(self.lock().by_channel.get(channel), Some(Stay::Here { .. }))
+    }
+
     /// Whether the client is in no channel.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().by_channel.is_empty()

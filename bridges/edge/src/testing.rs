@@ -60,6 +60,7 @@ impl TestEdge {
             origins: OriginPolicy::new(["https://app.example"]).expect("an origin"),
             proxies: TrustedProxies::default(),
             query_token: false,
+            connect_handler: false,
             admission: Admission::new(&limits, clock(&hub)),
             operations: RateLimit::new(
                 limits.operations_per_second,

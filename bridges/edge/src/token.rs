@@ -5,6 +5,7 @@
 //! matters: nothing of the claims is read before the signature is good. Tokens of clients and of services are held to the
 //! same rules by keys of their own, and neither is ever taken for the other.
 
+mod amendment;
 mod claims;
 mod digest;
 mod header;
@@ -37,8 +38,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+pub(crate) use self::amendment::Amendment;
 pub use self::digest::TokenDigest;
 pub use self::key::{Algorithm, KeyMaterial, KeyUse, TokenKey, TokenKeyError};
+pub(crate) use self::object::Object;
 pub use self::service::ServiceIdentity;
 
 /// What tokens are held to.

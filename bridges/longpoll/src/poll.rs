@@ -67,13 +67,13 @@ async fn try_poll(edge: &Edge, slots: &Slots, call: Call) -> Result<Response, Re
     let limits = edge.hub.limits();
     let request = PollRequest::read(&call.method, call.query(), &call.headers, limits)?;
     let client = call.caller.client();
-    request.channels.iter().try_for_each(|channel| client.may_join(channel))?;
     let _slot = slots.take(client.connection(), request.cursor.as_deref())?;
     let mut admitted = edge.admission.place(edge.proxies.client(call.peer, &call.headers))?;
     if let Some(user) = &client.identity().user {
         admitted.claim_user(user)?;
     }
     let _counted = edge.metrics.connected(Transport::Poll);
+    call.caller.admit(&request.channels).await?;
 
     let opened = open_all(&edge.hub, &request.channels, &request.since).await?;
     // For the whole time, and for the grace after it.

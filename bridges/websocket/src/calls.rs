@@ -6,9 +6,10 @@
 
 use crate::request::RequestId;
 use crate::work::Entry;
+use fanline_core::Refusal;
 use fanline_core::catchup::Start;
 use fanline_core::command::{Call, CommandError, Reply};
-use fanline_edge::Client;
+use fanline_edge::{Client, ClientCall};
 use futures_util::stream::{SelectAll, Stream, StreamExt};
 use std::future::Future;
 use std::pin::Pin;
@@ -29,9 +30,17 @@ pub(crate) enum Answered {
 struct UnderWay {
     id: RequestId,
     client: Client,
-    call: Call,
+    stage: Stage,
     /// A reply whose channels are being opened. The next one waits for it.
     opening: Option<Opening>,
+}
+
+/// How far a command is.
+enum Stage {
+    /// Whether it may be called is being found out.
+    Beginning(Pin<Box<dyn Future<Output = Result<Call, Refusal>> + Send>>),
+    Calling(Call),
+    Refused,
 }
 
 type Opening = Pin<Box<dyn Future<Output = (Reply, Vec<Entry>)> + Send>>;
@@ -41,8 +50,9 @@ impl Calls {
         self.0.as_ref().map_or(0, |calls| calls.len())
     }
 
-    pub(crate) fn add(&mut self, id: RequestId, client: Client, call: Call) {
-        self.0.get_or_insert_default().push(UnderWay { id, client, call, opening: None });
+    pub(crate) fn add(&mut self, id: RequestId, client: Client, call: ClientCall) {
+        let stage = Stage::Beginning(Box::pin(client.clone().call(call)));
+        self.0.get_or_insert_default().push(UnderWay { id, client, stage, opening: None });
     }
 
     /// The next answer. Pending also when nothing is under way.
@@ -70,7 +80,21 @@ impl Stream for UnderWay {
                 return Poll::Ready(Some(Answered::Reply { id, reply, entries }));
             }
             let id = this.id.clone();
-            return Poll::Ready(match ready!(this.call.poll_reply(cx)) {
+            let call = match &mut this.stage {
+                Stage::Refused => return Poll::Ready(None),
+                Stage::Calling(call) => call,
+                Stage::Beginning(beginning) => match ready!(beginning.as_mut().poll(cx)) {
+                    Ok(call) => {
+                        this.stage = Stage::Calling(call);
+                        continue;
+                    }
+                    Err(refusal) => {
+                        this.stage = Stage::Refused;
+                        return Poll::Ready(Some(Answered::Failed { id, error: refusal.into() }));
+                    }
+                },
+            };
+            return Poll::Ready(match ready!(call.poll_reply(cx)) {
                 Some(Ok(reply)) if !reply.join.is_empty() => {
                     this.opening = Some(Box::pin(open(this.client.clone(), reply)));
                     continue;

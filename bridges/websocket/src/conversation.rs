@@ -50,7 +50,7 @@ impl Connection {
             }
         }
         match request {
-            Ok(Request::Auth { id, token }) => self.on_auth(id, &token),
+            Ok(Request::Auth { id, token }) => self.on_auth(id, token),
             Ok(Request::Operation { id, operation }) => self.on_operation(id, operation),
             Err(bad) => self.on_bad_request(&bad),
         }
@@ -58,8 +58,14 @@ impl Connection {
 
     /// What came of the operation under way.
     pub(crate) fn on_done(&mut self, done: Done) {
-        let Some(session) = &mut self.session else { return };
+        let Some(session) = &mut self.session else {
+            if let Done::Identified { id, identified } = done {
+                self.on_identified(id, identified);
+            }
+            return;
+        };
         match done {
+            Done::Identified { id, identified } => self.on_identified(id, identified),
             Done::Answer(frame) => self.socket.outbox.push(frame),
             Done::Refused { id, refusal } => self.answer_refusal(Some(&id), &refusal),
             Done::Joined { id, entry } => {
@@ -131,9 +137,18 @@ impl Connection {
         }
     }
 
-    fn on_auth(&mut self, id: RequestId, token: &str) {
+    fn on_auth(&mut self, id: RequestId, token: String) {
         self.faults = 0;
-        let identity = match self.edge.identify(token, &mut self.admitted) {
+        // It has come in time. A backend that decides about connections has its own.
+        self.timers.clear(Timer::Auth);
+        self.work = Some(work::identify(self.edge.clone(), id, token));
+    }
+
+    /// Who a token says the client is.
+    fn on_identified(&mut self, id: RequestId, identified: Result<Identity, Refusal>) {
+        let claimed =
+            identified.and_then(|identity| self.admitted.claim(&identity).map(|()| identity));
+        let identity = match claimed {
             Ok(identity) => identity,
             Err(refusal) => {
                 self.answer_refusal(Some(&id), &refusal);
@@ -144,7 +159,6 @@ impl Connection {
             }
         };
         let Some(session) = &mut self.session else {
-            self.timers.clear(Timer::Auth);
             return self.begin(identity, Some(id));
         };
         match session.refresh(identity, &mut self.socket.outbox) {
@@ -190,10 +204,7 @@ impl Connection {
             let refusal = Refusal::new(Reason::LimitExceeded, message);
             return self.answer_refusal(Some(&id), &refusal.with_retry_after(RETRY_CALL));
         }
-        match client.call(call) {
-            Ok(call) => self.calls.add(id, client, call),
-            Err(refusal) => self.answer_refusal(Some(&id), &refusal),
-        }
+        self.calls.add(id, client, call);
     }
 
     /// What came of a command. A reply moves the connection before the client gets it.

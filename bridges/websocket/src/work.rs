@@ -5,11 +5,12 @@ use crate::message;
 use crate::request::RequestId;
 use bytes::Bytes;
 use fanline_core::catchup::Start;
+use fanline_core::connections::Transport;
 use fanline_core::feed::Opened;
 use fanline_core::history::HistoryRequest;
 use fanline_core::presence::Membership;
 use fanline_core::{ChannelName, Refusal};
-use fanline_edge::{Client, ClientEvent};
+use fanline_edge::{Client, ClientEvent, Edge, Identity};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -18,6 +19,8 @@ pub(crate) type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// What came of it.
 pub(crate) enum Done {
+    /// A token was verified, or refused.
+    Identified { id: RequestId, identified: Result<Identity, Refusal> },
     /// An answer.
     Answer(Bytes),
     /// A channel to take in, then the answer.
@@ -35,6 +38,13 @@ pub(crate) enum Done {
 
 /// A channel that was opened and entered.
 pub(crate) type Entry = (Opened, Membership);
+
+pub(crate) fn identify(edge: Edge, id: RequestId, token: String) -> Work {
+    Box::pin(async move {
+        let identified = edge.identify(&token, Transport::WebSocket).await;
+        Done::Identified { id, identified }
+    })
+}
 
 pub(crate) fn join(client: Client, id: RequestId, channel: ChannelName, start: Start) -> Work {
     Box::pin(async move {

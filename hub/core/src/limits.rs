@@ -44,6 +44,8 @@ pub const SUBJECT_BYTES: usize = 8 * KIB;
 pub const CURSOR_CHANNELS: usize = 128;
 /// Longest method name, in bytes.
 pub const METHOD_NAME_BYTES: usize = 128;
+/// Bytes around the data of an event when a backend is asked about it: its type, and the names of the fields.
+pub const QUESTION_BYTES: usize = KIB;
 /// Most patterns that one backend registers.
 pub const METHOD_PATTERNS: usize = 64;
 /// Most backends that are connected to a node to answer commands: each command looks at all of them.

@@ -17,6 +17,8 @@ pub enum Audience {
     /// Those whose token grants it.
     #[default]
     Token,
+    /// Those whom a backend lets, whatever their token says. It is asked each time.
+    Handler,
     /// Nobody on a bridge, whatever the token says.
     Nobody,
 }

@@ -19,6 +19,19 @@ pub enum Action {
     History,
 }
 
+/// An action that is not refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use = "a backend may still refuse it"]
+pub enum Permission {
+    /// It may be done.
+    Granted,
+    /// A backend decides; it is told whether the token would have granted it.
+    UpToHandler {
+        /// Whether it would.
+        granted: bool,
+    },
+}
+
 /// What a token grants: patterns per action.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Grants {
@@ -53,7 +66,7 @@ pub fn authorise(
     options: &NamespaceOptions,
     user: Option<&UserId>,
     grants: &Grants,
-) -> Result<(), Refusal> {
+) -> Result<Permission, Refusal> {
     let denied = |message: &'static str| {
         Err(Refusal::new(Reason::PermissionDenied, message).with_field("channel"))
     };
@@ -75,9 +88,10 @@ pub fn authorise(
         Audience::Anyone => true,
         Audience::Authenticated => user.is_some() || granted(),
         Audience::Token => granted(),
+        Audience::Handler => return Ok(Permission::UpToHandler { granted: granted() }),
         Audience::Nobody => false,
     };
-    if allowed { Ok(()) } else { denied("the token does not grant this") }
+    if allowed { Ok(Permission::Granted) } else { denied("the token does not grant this") }
 }
 
 #[cfg(test)]
@@ -113,6 +127,18 @@ mod tests {
                 "{audience:?} {user:?} {granted}"
             );
         }
+    }
+
+    #[test]
+    fn where_a_handler_decides_it_is_told_what_the_token_says() {
+        let asked = |granted: &str, channel: &str| {
+            let grants = Grants { subscribe: vec![granted.parse().unwrap()], ..Grants::default() };
+            let channel = channel.parse().unwrap();
+            authorise(Action::Subscribe, &channel, &open_to(Audience::Handler), None, &grants)
+        };
+        assert_eq!(asked("chat:*", "chat:a"), Ok(Permission::UpToHandler { granted: true }));
+        assert_eq!(asked("news:*", "chat:a"), Ok(Permission::UpToHandler { granted: false }));
+        assert!(asked("*", "chat:a#bob").is_err(), "the name of the channel is above all");
     }
 
     #[test]

@@ -19,9 +19,10 @@ section! {
     /// Options of the channels `chat:...`. A channel whose namespace has no section is refused. The section
     /// `[namespaces.default]` serves channels without a colon.
     NamespaceConfig {
-        /// Who may subscribe: "anyone", "authenticated" (has a user), "token" (whose token grants it), "nobody".
+        /// Who may subscribe: "anyone", "authenticated" (has a user), "token" (whose token grants it), "nobody",
+        /// or "handler": a backend decides each time, as fanline.join (docs/handlers.md).
         subscribe: Who = Who::Token;
-        /// Who may publish.
+        /// Who may publish. With "handler" a backend decides, as fanline.publish, and may change the event.
         publish: Who = Who::Token;
         /// Who may read history pages.
         history: Who = Who::Token;
@@ -48,6 +49,7 @@ pub(crate) enum Who {
     Anyone,
     Authenticated,
     Token,
+    Handler,
     Nobody,
 }
 
@@ -87,7 +89,9 @@ impl Visitor<'_> for PresenceVisitor {
     type Value = PresenceOption;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("true, false, \"anyone\", \"authenticated\", \"token\" or \"nobody\"")
+        f.write_str(
+            "true, false, \"anyone\", \"authenticated\", \"token\", \"handler\" or \"nobody\"",
+        )
     }
 
     fn visit_bool<E: de::Error>(self, on: bool) -> Result<PresenceOption, E> {
@@ -207,6 +211,7 @@ impl From<Who> for Audience {
             Who::Anyone => Audience::Anyone,
             Who::Authenticated => Audience::Authenticated,
             Who::Token => Audience::Token,
+            Who::Handler => Audience::Handler,
             Who::Nobody => Audience::Nobody,
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fanline_edge::{OriginPolicy, TrustedProxies};
 use ipnet::IpNet;
 use rustls::ServerConfig;
+use serde::{Deserialize, Serialize};
 
 use super::checker::Checker;
 use super::path::Path;
@@ -26,7 +27,18 @@ section! {
         trusted_proxies: Vec<String> = Vec::new(), like r#"["10.0.0.0/8"]"#;
         /// Whether ?access_token= counts as a credential. URLs end up in logs: leave it off where you can.
         query_token: bool = false;
+        /// Who decides about a connection: "token", if it is good; or then, "handler", a backend too, as fanline.connect
+        /// (docs/handlers.md), which may say who the client is and what it may do.
+        connect: Connect = Connect::Token;
     }
+}
+
+/// Who decides about a connection.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Connect {
+    Token,
+    Handler,
 }
 
 /// `[public]`, checked.
@@ -37,6 +49,7 @@ pub(crate) struct PublicSettings {
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) query_token: bool,
+    pub(crate) connect_handler: bool,
 }
 
 impl PublicConfig {
@@ -72,6 +85,7 @@ impl PublicConfig {
             allowed_origins: self.allowed_origins.clone(),
             trusted_proxies: TrustedProxies::new(trusted),
             query_token: self.query_token,
+            connect_handler: self.connect == Connect::Handler,
         }
     }
 }

@@ -63,8 +63,8 @@ const UNREADABLE: &[Wrong] = &[
     ),
     wrong("public = 3\n", "fanline.toml:1: 'public' must be a table, not a whole number"),
     wrong(
-        "[namespaces.chat]\nsubscribe = \"handler\"\n",
-        "fanline.toml:2: 'subscribe' in [namespaces.chat] cannot be \"handler\"; it can be 'anyone', 'authenticated', 'token' or 'nobody'",
+        "[namespaces.chat]\nsubscribe = \"members\"\n",
+        "fanline.toml:2: 'subscribe' in [namespaces.chat] cannot be \"members\"; it can be 'anyone', 'authenticated', 'token', 'handler' or 'nobody'",
     ),
     wrong(
         "[namespaces.chat]\npresence = \"anyon\"\n",
@@ -72,7 +72,7 @@ const UNREADABLE: &[Wrong] = &[
     ),
     wrong(
         "[namespaces.chat]\npresence = 1\n",
-        "fanline.toml:2: 'presence' in [namespaces.chat] must be true, false, \"anyone\", \"authenticated\", \"token\" or \"nobody\", not a whole number",
+        "fanline.toml:2: 'presence' in [namespaces.chat] must be true, false, \"anyone\", \"authenticated\", \"token\", \"handler\" or \"nobody\", not a whole number",
     ),
     wrong(
         "[broker]\nkind = \"radish\"\n",

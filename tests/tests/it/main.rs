@@ -12,6 +12,7 @@ mod console;
 mod credentials;
 mod crowd;
 mod cursor_abuse;
+mod decisions;
 mod delivery;
 mod docs_page;
 mod documents;

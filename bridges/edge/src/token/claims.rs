@@ -48,7 +48,7 @@ struct ClientClaims {
 /// The claim `channels`: patterns per action, and the channels to be put into at once.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ChannelsClaim {
+pub(super) struct ChannelsClaim {
     subscribe: Vec<Parsed<Pattern>>,
     publish: Vec<Parsed<Pattern>>,
     presence: Vec<Parsed<Pattern>>,
@@ -71,18 +71,14 @@ impl Claims {
                 "the token's `info` has more than {TOKEN_INFO_BYTES} bytes"
             )));
         }
+        let (grants, join) = channels.into_grants();
         Ok(Identity {
             user: client.sub.as_deref().and_then(UserId::new),
             token_id: client.jti.map(String::into_boxed_str),
             issued_at: client.iat.map(|issued_at| issued_at.0),
             info: info.map(Bytes::from),
-            grants: Grants {
-                subscribe: unwrap_all(channels.subscribe),
-                publish: unwrap_all(channels.publish),
-                presence: unwrap_all(channels.presence),
-                history: unwrap_all(channels.history),
-            },
-            join: unwrap_all(channels.join),
+            grants,
+            join,
             methods: client.methods.map(unwrap_all),
             claims: others,
             expires_at,
@@ -105,6 +101,19 @@ pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refusal> {
     })?;
     json.end().map_err(|_| unauthenticated("the token's claims are followed by something else"))?;
     Ok(claims)
+}
+
+impl ChannelsClaim {
+    /// What it grants, and the channels to be put into at once.
+    pub(super) fn into_grants(self) -> (Grants, Vec<ChannelName>) {
+        let grants = Grants {
+            subscribe: unwrap_all(self.subscribe),
+            publish: unwrap_all(self.publish),
+            presence: unwrap_all(self.presence),
+            history: unwrap_all(self.history),
+        };
+        (grants, unwrap_all(self.join))
+    }
 }
 
 /// For a claim that may be absent but, when it is there, must have its type: `null` is not absence.

@@ -81,7 +81,7 @@ async fn begin(edge: &Edge, call: &Call, body: Body) -> Result<UnderWay, Refusal
         asked.traceparent = header.map(Cow::Borrowed);
     }
     let permit = call.caller.begin_call()?;
-    let call = call.client().call(asked.check()?)?;
+    let call = call.client().call(asked.check()?).await?;
     Ok(UnderWay { edge: edge.clone(), call, _permit: permit })
 }
 

@@ -6,7 +6,7 @@ use crate::channel::ChannelName;
 use crate::clock::Timestamp;
 use crate::event::Payload;
 use crate::ids::{CommandId, ConnectionId, UserId};
-use crate::limits::{IDEMPOTENCY_KEY_BYTES, Limits};
+use crate::limits::{IDEMPOTENCY_KEY_BYTES, Limits, QUESTION_BYTES};
 use crate::{Reason, Refusal};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,10 @@ impl CommandDraft {
 
     /// Finds what no backend should be asked.
     pub(crate) fn check(&self, limits: &Limits) -> Result<(), Refusal> {
-        let (bytes, bytes_max) = (self.payload.data().len(), limits.client_event_bytes);
+        // An event of the largest size fits when a backend is asked about it.
+        let envelope = if self.method.is_reserved() { QUESTION_BYTES } else { 0 };
+        let bytes_max = limits.client_event_bytes.saturating_add(envelope);
+        let bytes = self.payload.data().len();
         if bytes > bytes_max {
             let message =
                 format!("a command has at most {bytes_max} bytes of data, this one {bytes}");

@@ -14,6 +14,41 @@ pub const RESERVED_PREFIX: &str = "fanline.";
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MethodName(Arc<str>);
 
+/// What the hub itself asks backends to decide.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reserved {
+    /// Whether a connection may be opened, and whose it is.
+    Connect,
+    /// Whether a channel may be joined.
+    Join,
+    /// Whether an event may be published, and what it is to be.
+    Publish,
+    /// Whether the members of a channel may be asked for.
+    Presence,
+    /// Whether the history of a channel may be read.
+    History,
+}
+
+impl Reserved {
+    /// The name of the method.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Reserved::Connect => "fanline.connect",
+            Reserved::Join => "fanline.join",
+            Reserved::Publish => "fanline.publish",
+            Reserved::Presence => "fanline.presence",
+            Reserved::History => "fanline.history",
+        }
+    }
+}
+
+impl From<Reserved> for MethodName {
+    fn from(reserved: Reserved) -> Self {
+        MethodName(reserved.as_str().into())
+    }
+}
+
 impl MethodName {
     /// The name.
     #[must_use]
@@ -77,6 +112,20 @@ mod tests {
             let (method, pattern): (MethodName, Pattern) =
                 (method.parse().unwrap(), pattern.parse().unwrap());
             assert_eq!(method.is_matched_by(&pattern), expected, "{method} by {pattern}");
+        }
+    }
+
+    #[test]
+    fn what_the_hub_asks_is_reserved() {
+        for reserved in [
+            Reserved::Connect,
+            Reserved::Join,
+            Reserved::Publish,
+            Reserved::Presence,
+            Reserved::History,
+        ] {
+            let method = MethodName::from(reserved);
+            assert!(method.is_reserved() && method.as_str().parse() == Ok(method), "{reserved:?}");
         }
     }
 

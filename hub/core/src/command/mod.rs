@@ -31,7 +31,7 @@ pub(crate) use call::Commands;
 pub use call::Call;
 pub use draft::{Claims, Command, CommandDraft};
 pub use error::{BackendError, CommandError, ErrorCode};
-pub use method::{MethodName, RESERVED_PREFIX};
+pub use method::{MethodName, RESERVED_PREFIX, Reserved};
 pub use replies::{Received, Replies, ReplyOverflow, ReplySink, reply_pair};
 pub use reply::Reply;
 pub use router::{CommandRouter, Load, Ticket};
