@@ -17,6 +17,7 @@ mod node;
 mod ops;
 mod problem;
 mod reload;
+mod service_tokens;
 mod telemetry;
 
 use std::num::NonZeroUsize;

@@ -17,6 +17,7 @@ use fanline_core::random::Random;
 use fanline_edge::{
     Admission, Drain, Edge, EdgeMetrics, EdgeParts, OriginPolicy, RateLimit, TokenVerifier,
 };
+use fanline_grpc::backends::Backends;
 use fanline_grpc::handlers::{self, HandlerMetrics};
 use fanline_grpc::{GrpcMetrics, GrpcParts};
 use prometheus_client::registry::Registry;
@@ -29,6 +30,7 @@ use crate::lifecycle::{Ended, Shutdown, Signals};
 use crate::listener::{Listener, ListenerMetrics, ListenerOptions};
 use crate::ops::{self, Readiness};
 use crate::reload::{Occasions, Reload, ReloadMetrics};
+use crate::service_tokens::VerifiedServices;
 use crate::{console, problem, telemetry};
 
 /// One running hub.
@@ -152,7 +154,9 @@ impl Node {
 
         let grpc_front = fanline_grpc::router(GrpcParts {
             hub: hub.clone(),
-            keys: api_keys,
+            backends: Backends::with_keys(api_keys)
+                .and_tokens(Arc::new(VerifiedServices(tokens.clone())))
+                .and_certificates(grpc.certificates),
             catalog: Arc::new(documents.clone()),
             token_life_max,
             metrics: GrpcMetrics::register(&mut registry),

@@ -10,6 +10,7 @@ pub struct ApiKey {
     name: String,
     scopes: Vec<String>,
     channels: Vec<String>,
+    methods: Vec<String>,
 }
 
 impl ApiKey {
@@ -27,6 +28,7 @@ impl ApiKey {
             name: name.to_owned(),
             scopes: Vec::new(),
             channels: Vec::new(),
+            methods: Vec::new(),
         }
     }
 
@@ -44,6 +46,13 @@ impl ApiKey {
         self
     }
 
+    /// Allows to answer methods, by patterns. Without this: any.
+    #[must_use]
+    pub fn methods(mut self, patterns: &[&str]) -> Self {
+        self.methods = patterns.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// What the configuration holds in place of a key.
     pub fn hash_of(secret: &str) -> String {
         let digest = digest::digest(&digest::SHA256, secret.as_bytes());
@@ -58,6 +67,7 @@ impl ApiKey {
         entry.insert("hash".to_owned(), Self::hash_of(&self.secret).into());
         entry.insert("scopes".to_owned(), self.scopes.clone().into());
         entry.insert("channels".to_owned(), self.channels.clone().into());
+        entry.insert("methods".to_owned(), self.methods.clone().into());
         entry
     }
 }

@@ -22,6 +22,9 @@ use crate::rpc::Rpc;
 /// The name in the server's certificate.
 const SERVER: &str = "localhost";
 
+/// The name in the certificate of a backend.
+pub const BACKEND: &str = "backend.test";
+
 /// Signs certificates, and keeps those of the server in files.
 #[derive(Debug)]
 pub struct Authority {
@@ -65,7 +68,7 @@ impl Authority {
     pub async fn connect(
         &self,
         address: SocketAddr,
-        client: TlsClient,
+        client: TlsClient<'_>,
     ) -> std::io::Result<TlsStream<TcpStream>> {
         connect(address, Arc::new(self.client(client))).await
     }
@@ -79,7 +82,21 @@ impl Authority {
     pub async fn rpc(
         &self,
         address: SocketAddr,
-        client: TlsClient,
+        client: TlsClient<'_>,
+    ) -> Result<Rpc, tonic::transport::Error> {
+        self.rpc_as(address, client, Some(&ApiKey::all().secret)).await
+    }
+
+    /// The same with another credential, or with none but the certificate.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the connection fails with after the handshake.
+    pub async fn rpc_as(
+        &self,
+        address: SocketAddr,
+        client: TlsClient<'_>,
+        credential: Option<&str>,
     ) -> Result<Rpc, tonic::transport::Error> {
         let config = Arc::new(self.client(client));
         let connector = tower::service_fn(move |_| {
@@ -88,7 +105,7 @@ impl Authority {
         });
         let endpoint = Endpoint::from_static("http://localhost");
         let connection = endpoint.connect_with_connector(connector).await?;
-        Ok(Rpc::over(connection, &ApiKey::all().secret))
+        Ok(Rpc::over(connection, credential))
     }
 
     /// TLS for a server at `localhost` that speaks gRPC and takes only clients of this authority.
@@ -111,7 +128,7 @@ impl Authority {
         Arc::new(config)
     }
 
-    fn client(&self, client: TlsClient) -> ClientConfig {
+    fn client(&self, client: TlsClient<'_>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).expect("it is a certificate");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -119,8 +136,8 @@ impl Authority {
             .with_safe_default_protocol_versions()
             .expect("the provider speaks them")
             .with_root_certificates(roots);
-        let mut config = if client.shows_certificate {
-            let (certificate, key) = self.issue("backend.test");
+        let mut config = if let Some(issuer) = client.shows_certificate_of {
+            let (certificate, key) = issuer.issue(BACKEND);
             let certificate =
                 CertificateDer::from_pem_slice(certificate.as_bytes()).expect("it is PEM");
             let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("it is PEM");
@@ -161,16 +178,16 @@ async fn connect(
 
 /// What a TLS client offers.
 #[derive(Clone, Copy, Debug)]
-pub struct TlsClient {
+pub struct TlsClient<'a> {
     /// The one protocol that it offers by ALPN.
     pub protocol: &'static str,
-    /// Whether it shows a certificate of the authority.
-    pub shows_certificate: bool,
+    /// Who issued the certificate for [`BACKEND`] that it shows. None: it shows none.
+    pub shows_certificate_of: Option<&'a Authority>,
 }
 
-impl TlsClient {
+impl TlsClient<'_> {
     /// A client that offers this protocol and shows no certificate.
     pub const fn new(protocol: &'static str) -> Self {
-        Self { protocol, shows_certificate: false }
+        Self { protocol, shows_certificate_of: None }
     }
 }

@@ -45,7 +45,7 @@ mod worker;
 
 pub use account::{Account, Share};
 pub use api_key::ApiKey;
-pub use authority::{Authority, TlsClient};
+pub use authority::{Authority, BACKEND, TlsClient};
 pub use backend::{Backend, answer};
 pub use big_catalog::big_catalog;
 pub use crowd::{CrowdMember, Tally};

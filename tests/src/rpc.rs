@@ -43,8 +43,8 @@ impl Rpc {
     }
 
     /// Uses a connection that was made elsewhere.
-    pub fn over(connection: Channel, credential: &str) -> Self {
-        let bearer = Bearer(Some(credential.to_owned()));
+    pub fn over(connection: Channel, credential: Option<&str>) -> Self {
+        let bearer = Bearer(credential.map(str::to_owned));
         Self { connection, bearer }
     }
 

@@ -11,7 +11,7 @@ pub(super) fn servers(facts: &HubFacts) -> Value {
         "sse": server(public, ["http", "https"], "Server-sent events", &["bearer", "cookie"]),
         "longPoll": server(public, ["http", "https"], "Long-polling", &["bearer", "cookie"]),
         "uplink": server(public, ["http", "https"], "HTTP uplink", &["bearer", "cookie"]),
-        "grpc": server(grpc, ["grpc", "grpcs"], "gRPC for backends", &["apiKey", "clientCertificate"]),
+        "grpc": server(grpc, ["grpc", "grpcs"], "gRPC for backends", &["apiKey", "serviceToken", "clientCertificate"]),
     })
 }
 
@@ -49,9 +49,15 @@ pub(super) fn security_schemes() -> Value {
             "type": "http", "scheme": "bearer",
             "description": "A backend's API key in the metadata `authorization`, with scopes and channel patterns.",
         },
+        "serviceToken": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "A backend's token in the metadata `authorization`, with `scopes` and `channels` like an API \
+                            key's, signed by a key with `use = \"service\"`.",
+        },
         "clientCertificate": {
             "type": "X509",
-            "description": "A client certificate, where the hub asks for one.",
+            "description": "A client certificate, where the hub asks for one. One that the hub knows by a name in it needs \
+                            no key.",
         },
     })
 }

@@ -1,7 +1,7 @@
 //! Authentication, before any message of a request is decoded.
 
+use crate::backends::{Backends, PeerCertificate};
 use crate::caller::Caller;
-use crate::keys::ApiKeys;
 use crate::status;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -12,11 +12,11 @@ use http::header::AUTHORIZATION;
 
 /// Lets a request pass with its [`Caller`], or answers it.
 pub(crate) async fn authenticate(
-    State(keys): State<ApiKeys>,
+    State(backends): State<Backends>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match identify(&keys, request.headers()) {
+    match identify(&backends, request.headers(), request.extensions().get()) {
         Ok(caller) => {
             // Nobody behind here needs the key, so nobody can log it.
             request.headers_mut().remove(AUTHORIZATION);
@@ -30,27 +30,53 @@ pub(crate) async fn authenticate(
     }
 }
 
-fn identify(keys: &ApiKeys, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    let unauthenticated = |message: &'static str| Refusal::new(Reason::Unauthenticated, message);
+/// Who calls. A credential in the metadata counts before the certificate, so that a backend can call with less than its
+/// certificate allows.
+fn identify(
+    backends: &Backends,
+    headers: &HeaderMap,
+    certificate: Option<&PeerCertificate>,
+) -> Result<Caller, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(unauthenticated(
-            "one credential is needed: send `authorization: Bearer <API key>`",
-        ));
+    let value = match (values.next(), values.next()) {
+        (Some(value), None) => value,
+        (None, _) => return by_certificate(backends, certificate),
+        (Some(_), Some(_)) => {
+            return Err(unauthenticated("`authorization` stands there twice; send one credential"));
+        }
     };
-    let shown = value
-        .to_str()
-        .ok()
-        .and_then(bearer)
-        .ok_or_else(|| unauthenticated("`authorization` has the form `Bearer <API key>`"))?;
-    if let Some(caller) = keys.find(shown) {
+    let shown = value.to_str().ok().and_then(bearer).ok_or_else(|| {
+        unauthenticated("`authorization` has the form `Bearer <API key or service token>`")
+    })?;
+    if let Some(caller) = backends.by_key(shown) {
         return Ok(caller);
     }
-    if looks_like_a_jwt(shown) {
-        let message = "a client's token is for the bridges; the gRPC API takes an API key";
-        return Err(Refusal::new(Reason::PermissionDenied, message));
+    if !looks_like_a_jwt(shown) {
+        return Err(unauthenticated("this API key is not known"));
     }
-    Err(unauthenticated("this API key is not known"))
+    backends.by_token(shown).unwrap_or_else(|| {
+        let message = "tokens are for the bridges; the gRPC API takes an API key";
+        Err(Refusal::new(Reason::PermissionDenied, message))
+    })
+}
+
+fn by_certificate(
+    backends: &Backends,
+    certificate: Option<&PeerCertificate>,
+) -> Result<Caller, Refusal> {
+    let needed = "a credential is needed: send `authorization: Bearer <API key or service token>`";
+    let Some(certificate) = certificate else { return Err(unauthenticated(needed)) };
+    backends.by_certificate(certificate).ok_or_else(|| {
+        let message = format!(
+            "{needed}; the certificate alone does not do, as none of its names ({certificate}) is a `subject` in \
+             [[grpc.certificates]]"
+        );
+        Refusal::new(Reason::Unauthenticated, message)
+    })
+}
+
+fn unauthenticated(message: &'static str) -> Refusal {
+    Refusal::new(Reason::Unauthenticated, message)
 }
 
 /// The credential of the scheme `Bearer`, whose name is written in any case (RFC 9110, section 11.1).
@@ -77,10 +103,27 @@ fn looks_like_a_jwt(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{ApiKey, KeyHash};
+    use crate::backends::{KnownCertificate, Rights, ServiceTokens};
+    use crate::keys::{ApiKey, ApiKeys, KeyHash};
     use http::HeaderValue;
+    use std::sync::Arc;
 
-    fn answer(values: &[&[u8]]) -> Result<String, Reason> {
+    struct Tokens;
+
+    impl ServiceTokens for Tokens {
+        fn verify(&self, token: &str) -> Result<(String, Rights), Refusal> {
+            match token {
+                "good.token.x" => Ok(("billing".into(), rights())),
+                _ => Err(Refusal::new(Reason::PermissionDenied, "a client's")),
+            }
+        }
+    }
+
+    fn rights() -> Rights {
+        Rights { scopes: Vec::new(), channels: Vec::new(), methods: Vec::new() }
+    }
+
+    fn backends() -> Backends {
         let keys = ApiKeys::new(vec![ApiKey {
             name: "orders".into(),
             hash: KeyHash::of("fk_1"),
@@ -88,14 +131,51 @@ mod tests {
             channels: Vec::new(),
             methods: Vec::new(),
         }]);
+        let known = |name: &str, subject: &str| KnownCertificate {
+            name: name.into(),
+            subject: subject.into(),
+            rights: rights(),
+        };
+        Backends::with_keys(keys)
+            .and_tokens(Arc::new(Tokens))
+            .and_certificates(vec![known("mail", "dns:mail"), known("stock", "cn:stock")])
+    }
+
+    fn answer_to(values: &[&[u8]], names: Option<&[&str]>) -> Result<String, Reason> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
         }
-        identify(&keys, &headers).map(|caller| caller.to_string()).map_err(|refusal| {
+        let certificate = names
+            .map(|names| PeerCertificate::new(names.iter().map(|&name| name.to_owned()).collect()));
+        let identified = identify(&backends(), &headers, certificate.as_ref());
+        identified.map(|caller| caller.to_string()).map_err(|refusal| {
             assert!(!refusal.message().contains("fk_"), "{refusal}");
             refusal.reason()
         })
+    }
+
+    fn answer(values: &[&[u8]]) -> Result<String, Reason> {
+        answer_to(values, None)
+    }
+
+    #[test]
+    fn a_certificate_counts_by_any_of_its_names_where_nothing_else_is_shown() {
+        let certificate = |names: &[&str]| answer_to(&[], Some(names));
+        assert_eq!(certificate(&["cn:x", "dns:mail"]).unwrap(), "the certificate `mail`");
+        assert_eq!(certificate(&["cn:stock"]).unwrap(), "the certificate `stock`");
+        for names in [&[][..], &["dns:stock"], &["cn:mail"], &["dns:MAIL"], &["mail"]] {
+            assert_eq!(certificate(names), Err(Reason::Unauthenticated), "{names:?}");
+        }
+        let with_key = answer_to(&[b"Bearer fk_1"], Some(&["dns:mail"]));
+        assert_eq!(with_key.unwrap(), "the API key `orders`");
+        let with_a_wrong_one = answer_to(&[b"Bearer fk_2"], Some(&["dns:mail"]));
+        assert_eq!(with_a_wrong_one, Err(Reason::Unauthenticated));
+    }
+
+    #[test]
+    fn a_token_of_a_service_is_a_caller() {
+        assert_eq!(answer(&[b"Bearer good.token.x"]).unwrap(), "the service `billing`");
     }
 
     #[test]

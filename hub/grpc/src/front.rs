@@ -5,6 +5,7 @@
 //! server's accept loop sets HTTP/2 limits and keepalive, speaks TLS and drains.
 
 use crate::auth;
+use crate::backends::Backends;
 use crate::catalog::Catalog;
 use crate::channels::Channels;
 use crate::command_bus::CommandBus;
@@ -12,7 +13,6 @@ use crate::connections::Connections;
 use crate::count;
 use crate::deadline;
 use crate::health::NodeHealth;
-use crate::keys::ApiKeys;
 use crate::message_size::{ANSWER_BYTES_MAX, request_bytes_max};
 use crate::metrics::GrpcMetrics;
 use crate::publisher::Publisher;
@@ -55,7 +55,7 @@ pub struct GrpcParts {
     /// The hub that answers.
     pub hub: Hub,
     /// Who may call.
-    pub keys: ApiKeys,
+    pub backends: Backends,
     /// What is known of events.
     pub catalog: Arc<dyn EventCatalog>,
     /// Until the end of this no client's token lives that is valid now: for how long revocations are kept.
@@ -71,7 +71,7 @@ pub struct GrpcParts {
 /// # Panics
 /// When the descriptor set of `fanline.v1` cannot be read, which its own tests exclude.
 pub fn router(parts: GrpcParts) -> Router {
-    let GrpcParts { hub, keys, catalog, token_life_max, metrics, stop } = parts;
+    let GrpcParts { hub, backends, catalog, token_life_max, metrics, stop } = parts;
     let request_bytes_max = request_bytes_max(hub.limits());
     let publisher = PublisherServer::new(Publisher::new(hub.clone(), stop.clone()))
         .max_decoding_message_size(request_bytes_max)
@@ -99,7 +99,7 @@ pub fn router(parts: GrpcParts) -> Router {
         .into_axum_router()
         .reset_fallback()
         .route_layer(from_fn_with_state(request_bytes_max, status::explain_too_large))
-        .route_layer(from_fn_with_state(keys, auth::authenticate));
+        .route_layer(from_fn_with_state(backends, auth::authenticate));
     let without_key = Routes::new(HealthServer::new(NodeHealth::new(SERVICES, stop)))
         .into_axum_router()
         .reset_fallback();
@@ -140,7 +140,7 @@ async fn no_such_service(request: Request) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{ApiKey, KeyHash};
+    use crate::keys::{ApiKey, ApiKeys, KeyHash};
     use crate::scope::Scope;
     use crate::testing::GatedHub;
     use axum::body::Body;
@@ -158,13 +158,13 @@ mod tests {
     fn front(gated: &GatedHub, registry: &mut Registry) -> Router {
         router(GrpcParts {
             hub: gated.hub.clone(),
-            keys: ApiKeys::new(vec![ApiKey {
+            backends: Backends::with_keys(ApiKeys::new(vec![ApiKey {
                 name: "test".into(),
                 hash: KeyHash::of("fk_test"),
                 scopes: Scope::ALL.to_vec(),
                 channels: vec![Pattern::any()],
                 methods: Vec::new(),
-            }]),
+            }])),
             catalog: Arc::new(NoCatalog),
             token_life_max: Duration::from_secs(24 * 3600),
             metrics: GrpcMetrics::register(registry),

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-pub use crate::scope::Scope;
+pub use crate::scope::{Scope, ScopeError};
 
 /// What a hash is introduced by, so that another algorithm can be told apart one day.
 const PREFIX: &str = "sha256:";

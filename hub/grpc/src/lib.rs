@@ -9,6 +9,7 @@
 mod front;
 
 mod auth;
+pub mod backends;
 mod caller;
 mod count;
 mod deadline;

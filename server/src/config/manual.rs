@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use super::api_keys::ApiKeyConfig;
 use super::broker::BrokerConfig;
 use super::catalog::CatalogConfig;
+use super::certificates::CertificateConfig;
 use super::docs::DocsConfig;
 use super::drain::DrainConfig;
 use super::grpc::GrpcConfig;
@@ -34,6 +35,7 @@ pub(crate) fn manual() -> String {
     let mut manual = INTRODUCTION.to_owned();
     section::<PublicConfig>(&mut manual, "[public]", Use::AsIs);
     section::<GrpcConfig>(&mut manual, "[grpc]", Use::AsIs);
+    section::<CertificateConfig>(&mut manual, "[[grpc.certificates]]", Use::FillIn);
     section::<OpsConfig>(&mut manual, "[ops]", Use::AsIs);
     section::<TlsConfig>(&mut manual, "[tls]", Use::AsIs);
     section::<BrokerConfig>(&mut manual, "[broker]", Use::AsIs);

@@ -12,6 +12,7 @@ mod text;
 mod api_keys;
 mod broker;
 mod catalog;
+mod certificates;
 mod docs;
 mod drain;
 mod grpc;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use fanline_grpc::backends::PeerCertificate;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -26,6 +27,7 @@ use tracing::debug;
 
 use super::metrics::{Failure, OneListener};
 use super::options::TrackedExecutor;
+use super::peer_names::names_in;
 use super::service::ConnectionService;
 use crate::lifecycle::Shutdown;
 
@@ -96,7 +98,7 @@ impl Connection {
         socket: TcpStream,
         requests: impl Requests<B>,
     ) {
-        self.serve(socket, requests).await;
+        self.serve(socket, None, requests).await;
     }
 
     /// Serves requests over TLS.
@@ -112,7 +114,12 @@ impl Connection {
             stream = handshake => stream,
         };
         match stream {
-            Ok(Ok(stream)) => self.serve(stream, requests).await,
+            Ok(Ok(stream)) => {
+                let (_, session) = stream.get_ref();
+                let shown = session.peer_certificates().and_then(<[_]>::first);
+                let certificate = shown.map(|certificate| names_in(certificate));
+                self.serve(stream, certificate, requests).await;
+            }
             Ok(Err(error)) => {
                 debug!(peer = %self.peer, %error, "TLS handshake failed");
                 self.common.metrics.fail(Failure::Tls);
@@ -121,14 +128,14 @@ impl Connection {
         }
     }
 
-    async fn serve<I, B, S>(self, io: I, requests: S)
+    async fn serve<I, B, S>(self, io: I, certificate: Option<PeerCertificate>, requests: S)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         B: AnswerBody,
         S: Requests<B>,
     {
         let Common { http, header_timeout, metrics, shutdown } = &*self.common;
-        let service = ConnectionService::new(requests, self.peer);
+        let service = ConnectionService::new(requests, self.peer, certificate);
         let asked = service.asked();
         // A child, because every wake looks at the token, which takes its lock.
         let drain = shutdown.drain.child_token();

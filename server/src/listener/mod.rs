@@ -9,6 +9,7 @@ mod accept;
 mod connection;
 mod metrics;
 mod options;
+mod peer_names;
 mod service;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use fanline_proto::v1::{
     ChannelSelector, ChannelStatsRequest, HistoryRequest, ListChannelsRequest, PresenceRequest,
     SubscribeRequest,
 };
-use fanline_tests::{ApiKey, DEADLINE, Hub, Publication, Rpc, Signer, Token, reason, within};
+use fanline_tests::{ApiKey, DEADLINE, Hub, Publication, Rpc, Token, reason, within};
 use tonic::{Code, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -62,18 +62,6 @@ async fn a_list_shows_only_channels_that_the_key_covers() {
     let list = rpc.channels().list(ListChannelsRequest::default()).await.expect("a list");
     let names: Vec<_> = list.into_inner().channels.into_iter().map(|info| info.channel).collect();
     assert_eq!(names, ["news:today"]);
-}
-
-/// The front takes API keys only, so far. Whoever teaches it service tokens turns this into what they may do.
-#[tokio::test]
-async fn no_service_token_is_taken_whoever_signed_it() {
-    let hub = Hub::start().await;
-    let token = Token::service(&["publish"], &["*"]);
-    for token in [token.clone(), token.signed_by(Signer::Stranger)] {
-        let rpc = hub.rpc_with(&token.sign()).await;
-        let status = rpc.try_publish(Publication::to("chat:lobby", 1)).await.expect_err("refused");
-        assert_eq!(status.code(), Code::PermissionDenied);
-    }
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod frames;
 mod grpc_access;
 mod grpc_channels;
 mod grpc_publish;
+mod grpc_rights;
 mod grpc_subscribe;
 mod handlers;
 mod http2;

@@ -1,10 +1,15 @@
 //! TLS on the listeners of browsers and backends.
 
-use fanline_tests::{Authority, DEADLINE, Hub, Publication, RawSocket, TlsClient, Token, within};
+use fanline_proto::v1::HistoryRequest;
+use fanline_tests::{
+    ApiKey, Authority, BACKEND, DEADLINE, Hub, HubBuilder, Publication, RawSocket, TlsClient,
+    Token, within,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tonic::Code;
 
-const H1: TlsClient = TlsClient::new("http/1.1");
-const H2: TlsClient = TlsClient::new("h2");
+const H1: TlsClient<'static> = TlsClient::new("http/1.1");
+const H2: TlsClient<'static> = TlsClient::new("h2");
 
 #[tokio::test]
 async fn a_room_opens_over_tls() {
@@ -70,13 +75,8 @@ async fn a_handshake_that_never_ends_is_closed() {
 #[tokio::test]
 async fn with_a_client_authority_a_backend_needs_its_certificate() {
     let authority = Authority::new();
-    let hub = Hub::builder()
-        .set("tls.cert", authority.reference("cert.pem"))
-        .set("tls.key", authority.reference("key.pem"))
-        .set("grpc.client_ca", authority.reference("ca.pem"))
-        .start()
-        .await;
-    let known = TlsClient { shows_certificate: true, ..H2 };
+    let hub = with_client_authority(&authority).start().await;
+    let known = TlsClient { shows_certificate_of: Some(&authority), ..H2 };
     let rpc = authority.rpc(hub.addresses.grpc, known).await.expect("a connection");
     rpc.publish(Publication::to("chat:lobby", 1)).await;
 
@@ -89,6 +89,65 @@ async fn with_a_client_authority_a_backend_needs_its_certificate() {
     publish.expect_err("no certificate, no call");
     let next = rpc.publish(Publication::to("chat:lobby", 3)).await;
     assert_eq!(next.offset, 2, "the stranger's event was not published");
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_authority_is_refused_in_the_handshake() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let hub = with_client_authority(&authority).start().await;
+    let foreign = TlsClient { shows_certificate_of: Some(&other), ..H2 };
+    // TLS 1.3 lets the client finish its own part first: the hub's answer to the certificate is what is read next.
+    let mut stream = authority.connect(hub.addresses.grpc, foreign).await.expect("its own part");
+    let read = within(DEADLINE, "the refusal", stream.read_u8()).await;
+    let error = read.expect_err("the hub says nothing but that").to_string();
+    assert!(error.contains("UnknownCA") || error.contains("alert"), "{error}");
+    let failed = hub.metrics().await.sum("fanline_listener_failures_total", "tls");
+    assert!(failed >= 1.0, "{failed}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_known_by_its_name_needs_no_key() {
+    let authority = Authority::new();
+    let certificates = |subject: &str| {
+        let entry = format!(
+            "[[c]]\nname = 'orders'\nsubject = '{subject}'\nscopes = ['publish']\nchannels = ['chat:*']"
+        );
+        entry.parse::<toml::Table>().expect("it is TOML")["c"].clone()
+    };
+    let hub = with_client_authority(&authority)
+        .set("grpc.certificates", certificates(&format!("dns:{BACKEND}")))
+        .start()
+        .await;
+    let known = TlsClient { shows_certificate_of: Some(&authority), ..H2 };
+    let rpc = authority.rpc_as(hub.addresses.grpc, known, None).await.expect("a connection");
+    rpc.publish(Publication::to("chat:lobby", 1)).await;
+    let refused = rpc.try_publish(Publication::to("news:today", 1)).await.expect_err("outside");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert!(refused.message().contains("the certificate `orders` has no pattern"), "{refused}");
+    let history = HistoryRequest { channel: "chat:lobby".to_owned(), ..Default::default() };
+    let refused = rpc.channels().history(history).await.expect_err("no scope");
+    assert!(refused.message().contains("lacks the scope `history`"), "{refused}");
+    // What is shown in the call counts before it.
+    let all = ApiKey::all().secret;
+    let with_key =
+        authority.rpc_as(hub.addresses.grpc, known, Some(&all)).await.expect("a connection");
+    with_key.publish(Publication::to("news:today", 1)).await;
+
+    let hub = with_client_authority(&authority)
+        .set("grpc.certificates", certificates("dns:other.test"))
+        .start()
+        .await;
+    let rpc = authority.rpc_as(hub.addresses.grpc, known, None).await.expect("a connection");
+    let refused = rpc.try_publish(Publication::to("chat:lobby", 1)).await.expect_err("not known");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert!(refused.message().contains(&format!("dns:{BACKEND}")), "{refused}");
+}
+
+fn with_client_authority(authority: &Authority) -> HubBuilder {
+    Hub::builder()
+        .set("tls.cert", authority.reference("cert.pem"))
+        .set("tls.key", authority.reference("key.pem"))
+        .set("grpc.client_ca", authority.reference("ca.pem"))
 }
 
 async fn with_tls(authority: &Authority) -> Hub {

@@ -3,6 +3,7 @@
 use fanline_core::Limits;
 use fanline_core::testing::TestHub;
 use fanline_core::validator::NoCatalog;
+use fanline_grpc::backends::Backends;
 use fanline_grpc::keys::{ApiKey, ApiKeys, KeyHash, Scope};
 use fanline_grpc::{GrpcMetrics, GrpcParts, router};
 use fanline_proto::v1::channels_client::ChannelsClient;
@@ -58,7 +59,7 @@ impl Front {
         let (mut registry, stop) = (Registry::default(), CancellationToken::new());
         let router = router(GrpcParts {
             hub: hub.clone(),
-            keys,
+            backends: Backends::with_keys(keys),
             catalog: Arc::new(NoCatalog),
             token_life_max: TOKEN_LIFE_MAX,
             metrics: GrpcMetrics::register(&mut registry),
