@@ -45,6 +45,8 @@ pub(super) fn add(parts: &mut Parts) {
                 "fanline.sse.cursor",
                 "fanline.sse.gap",
                 "fanline.sse.presence",
+                "fanline.sse.joined",
+                "fanline.sse.left",
                 "fanline.sse.expiring",
                 "fanline.sse.close",
                 "fanline.sse.retry",
@@ -141,6 +143,28 @@ fn blocks(parts: &mut Parts) {
         json!({
             "channel": "chat:lobby", "left": { "connection": SOME_CONNECTION, "user": "u42", "joined_at": SOME_TIME },
         }),
+    );
+    add(
+        "fanline.sse.joined",
+        "fanline.joined",
+        "A backend put the stream into a channel. From the second channel on, events have no `id`, and cursor blocks follow.",
+        Object::new("SseJoined")
+            .field("channel", reference(CHANNEL), "")
+            .field("position", reference(POSITION), "")
+            .build(),
+        json!({ "event": "fanline.joined" }),
+        json!({ "channel": "chat:lobby", "position": SOME_POSITION }),
+    );
+    add(
+        "fanline.sse.left",
+        "fanline.left",
+        "A backend took the stream out of a channel.",
+        Object::new("SseLeft")
+            .field("channel", reference(CHANNEL), "")
+            .field("reason", text(), "`server`.")
+            .build(),
+        json!({ "event": "fanline.left" }),
+        json!({ "channel": "chat:lobby", "reason": "server" }),
     );
     add(
         "fanline.sse.expiring",

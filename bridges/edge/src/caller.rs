@@ -138,10 +138,12 @@ impl Caller {
         let presences = Arc::new(Presences::new(hub.clone(), client.clone()));
         let over = Arc::<Over>::default();
         let at_end = client.at_end({
-            let (presences, over) = (Arc::clone(&presences), Arc::clone(&over));
+            let (client, presences, over) =
+                (client.clone(), Arc::clone(&presences), Arc::clone(&over));
             move |ending| {
                 // The end of a token shows to each request by itself.
                 if let Some(ending) = ending {
+                    client.part(ending.reason);
                     let _first = over.ending.set(ending);
                     over.ended.cancel();
                 }

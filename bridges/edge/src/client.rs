@@ -91,6 +91,11 @@ impl Client {
         self.attendance.at_end(self.expires_in(), end)
     }
 
+    /// Says why the hub is about to end the connection, for backends that are told of it. The first reason counts.
+    pub fn part(&self, reason: Reason) {
+        self.attendance.part(reason);
+    }
+
     /// The connection.
     #[must_use]
     pub fn connection(&self) -> ConnectionId {

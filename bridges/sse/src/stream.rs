@@ -156,6 +156,7 @@ impl Stream {
     /// Ends the stream, and says why.
     pub(crate) fn close(&mut self, ending: Ending) {
         self.edge.metrics.refused(ending.reason);
+        self.client.part(ending.reason);
         self.end(|out, retry, cursor| message::close(out, ending, retry, cursor));
     }
 

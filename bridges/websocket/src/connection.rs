@@ -258,6 +258,7 @@ impl Connection {
             }
             Timer::Drain => {
                 let retry_after = self.reconnect_after();
+                self.part(Reason::Draining);
                 self.socket.outbox.push(message::closing(Reason::Draining, Some(retry_after)));
                 self.close(CloseCode::Drain, "this node is shutting down");
             }
@@ -294,7 +295,15 @@ impl Connection {
     /// Closes for a reason, which is counted.
     pub(crate) fn refuse(&mut self, reason: Reason, text: &'static str) {
         self.edge.metrics.refused(reason);
+        self.part(reason);
         self.close(CloseCode::Refused(reason), text);
+    }
+
+    /// Says why the connection is about to end, for backends that are told of it.
+    pub(crate) fn part(&self, reason: Reason) {
+        if let Some(session) = &self.session {
+            session.client.part(reason);
+        }
     }
 
     /// Sends a Close and ends once it is written.

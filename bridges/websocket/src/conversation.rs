@@ -108,6 +108,7 @@ impl Connection {
         match order {
             Order::Disconnect(Ending { reason, reconnect }) => {
                 let retry_after = reconnect.then(|| self.reconnect_after());
+                self.part(reason);
                 self.socket.outbox.push(message::closing(reason, retry_after));
                 if reconnect {
                     self.close(CloseCode::Drain, "a backend ended the connection; connect anew");

@@ -3,11 +3,14 @@
 //! A broker answers calls ([`Broker`]) and tells the node what happened in the channels it subscribed to
 //! ([`Notice`]s, through a bounded queue). Notices are hints with a payload: the hub detects what was dropped, doubled
 //! or reordered and repairs it from history, so a broker owes order and completeness only to [`Broker::history`].
-//! What nodes have to know of each other is asked for apart: [`Nodes`], and what they keep together: [`Notes`].
+//! What nodes have to know of each other is asked for apart: [`Nodes`], what they keep together: [`Notes`], and what
+//! happened to members: [`Changes`].
 
+pub mod changes;
 pub mod nodes;
 pub mod notes;
 
+pub use changes::{Change, ChangeKind, Changes};
 pub use nodes::{NodeRecord, Nodes};
 pub use notes::{Notes, Revocation, RevocationPage, Subject};
 
@@ -61,8 +64,14 @@ pub trait Broker: Send + Sync + 'static {
     /// No longer asks for them. Takes effect in the order of the calls, before a later [`subscribe`](Self::subscribe).
     fn unsubscribe(&self, channel: &ChannelName);
 
-    /// Makes a connection a member of a channel; members elsewhere are told.
-    fn enter<'a>(&'a self, channel: &'a ChannelName, member: Member) -> Answer<'a, ()>;
+    /// Makes a connection a member of a channel; members elsewhere are told. If it is `tracked`, what happens to the
+    /// members of the channel from now on is kept as [`changes`](Self::changes).
+    fn enter<'a>(
+        &'a self,
+        channel: &'a ChannelName,
+        member: Member,
+        tracked: bool,
+    ) -> Answer<'a, ()>;
 
     /// Ends a membership; members elsewhere are told.
     fn leave<'a>(&'a self, channel: &'a ChannelName, connection: ConnectionId) -> Answer<'a, ()>;
@@ -78,6 +87,9 @@ pub trait Broker: Send + Sync + 'static {
 
     /// What they keep together.
     fn notes(&self) -> &dyn Notes;
+
+    /// What happened to the members of tracked channels.
+    fn changes(&self) -> &dyn Changes;
 }
 
 /// An event on its way to a channel.

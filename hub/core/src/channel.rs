@@ -28,6 +28,12 @@ impl ChannelName {
         self.0.split_once(':').map_or(DEFAULT_NAMESPACE, |(namespace, _)| namespace)
     }
 
+    /// Whether it is the hub's own, in which nobody else publishes: those names begin with `$`.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.0.starts_with('$')
+    }
+
     /// Whether the name admits `user`: a channel `x#u1,u2` is limited to the users listed after the `#`.
     ///
     /// An anonymous user (`None`) is on no list.

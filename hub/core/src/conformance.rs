@@ -4,6 +4,7 @@
 //! [`run_on_two`]. Each promise is a function, named as the sentence it checks.
 //! The suite of event validators stands in [`validator`].
 
+mod changes;
 mod nodes;
 mod notes;
 pub mod validator;
@@ -68,6 +69,7 @@ where
     subscribed_channels_are_noticed_in_order_and_others_not(start().await).await;
     members_are_listed_in_the_order_of_joining_and_their_changes_noticed(start().await).await;
     live_channels_are_listed_by_name_in_pages(start().await).await;
+    changes::changes_of_tracked_channels_are_kept_until_they_are_forgotten(start().await).await;
     nodes::a_node_is_listed_with_what_it_last_announced(start().await).await;
     nodes::a_message_reaches_the_node_that_it_is_for(start().await).await;
     nodes::a_user_is_found_on_the_nodes_where_it_is_attached(start().await).await;
@@ -302,8 +304,8 @@ async fn members_are_listed_in_the_order_of_joining_and_their_changes_noticed(
     };
     let (ada, bob) = (member("ada", 1), member("", 2));
     broker.subscribe(&name).await.expect("subscribed");
-    broker.enter(&name, ada.clone()).await.expect("entered");
-    broker.enter(&name, bob.clone()).await.expect("entered");
+    broker.enter(&name, ada.clone(), false).await.expect("entered");
+    broker.enter(&name, bob.clone(), false).await.expect("entered");
     assert_eq!(broker.members(&name).await.expect("members"), [ada.clone(), bob.clone()]);
     broker.leave(&name, ada.connection).await.expect("left");
     broker.leave(&name, ada.connection).await.expect("leaving twice is leaving");

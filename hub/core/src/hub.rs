@@ -9,6 +9,7 @@ use crate::command::Commands;
 use crate::connections::{self, Remote, Revoked, Table};
 use crate::control::{Switchboard, Topic};
 use crate::fanout;
+use crate::lifecycle::{self, Teller};
 use crate::limits::Limits;
 use crate::log::{ChannelLog, Filled};
 use crate::log_table::{Lease, LogTable};
@@ -74,6 +75,7 @@ struct Inner {
     table: Table,
     remote: Remote,
     revoked: Revoked,
+    teller: Teller,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -98,6 +100,7 @@ impl Hub {
             table: Table::default(),
             remote: Remote::default(),
             revoked: Revoked::default(),
+            teller: Teller::default(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         }));
@@ -109,6 +112,8 @@ impl Hub {
         let _or_later = connections::learn(&hub).now_or_never();
         let following = connections::follow(hub.clone(), stop.clone());
         tasks.spawn(as_old_as_the_process(following, stop.clone()));
+        let telling = lifecycle::run(hub.clone(), stop.clone());
+        tasks.spawn(as_old_as_the_process(telling, stop.clone()));
         if let Some(told) = hub.listen(Topic::Connections) {
             let answering = connections::answer(hub.clone(), told, stop.clone());
             tasks.spawn(as_old_as_the_process(answering, stop));
@@ -171,6 +176,22 @@ impl Hub {
 
     pub(crate) fn switchboard(&self) -> &Switchboard {
         &self.0.switchboard
+    }
+
+    pub(crate) fn teller(&self) -> &Teller {
+        &self.0.teller
+    }
+
+    /// The namespaces of which it is told who comes and goes.
+    pub(crate) fn lifecycle_namespaces(&self) -> Vec<String> {
+        let namespaces = self.0.namespaces.read().unwrap_or_else(PoisonError::into_inner);
+        namespaces.with_lifecycle().cloned().collect()
+    }
+
+    /// Whether there are any.
+    pub(crate) fn tells_lifecycle(&self) -> bool {
+        let namespaces = self.0.namespaces.read().unwrap_or_else(PoisonError::into_inner);
+        namespaces.with_lifecycle().next().is_some()
     }
 
     pub(crate) fn table(&self) -> &Table {

@@ -45,6 +45,7 @@ pub mod catalog;
 pub mod command;
 pub mod history;
 pub mod hub;
+mod lifecycle;
 pub mod metrics;
 pub mod presence;
 pub mod publish;

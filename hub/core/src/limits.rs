@@ -38,6 +38,10 @@ pub const NOTE_BYTES: usize = 64 * KIB;
 pub const REVOCATIONS_PAGE: usize = 1000;
 /// Revocations that are kept at one time; more are refused. Each costs some 300 bytes in the broker and in each node.
 pub const REVOCATIONS: usize = 100_000;
+/// Changes of a tracked channel's members that wait to be told; at the bound the oldest are given up.
+pub const CHANGES: usize = 100_000;
+/// Changes of one page: those are told before the next are read.
+pub const CHANGES_PAGE: usize = 128;
 /// Longest name of a user or id of a token that is looked for or revoked, in bytes: as long as a token may be.
 pub const SUBJECT_BYTES: usize = 8 * KIB;
 /// Most channels of one cursor: at some 50 bytes each it still fits a request head.

@@ -37,6 +37,10 @@ pub struct HubMetrics {
     pub logs: Gauge,
     /// `fanline_control_messages_dropped_total{topic}`: messages of other nodes that found no room.
     pub control_dropped: Family<TopicLabel, Counter>,
+    /// `fanline_lifecycle_events_total`: published by this node.
+    pub lifecycle_events: Counter,
+    /// `fanline_lifecycle_deferred_total`: times that more channels had something to tell than may wait.
+    pub lifecycle_deferred: Counter,
     /// The counters of commands.
     pub commands: CommandMetrics,
 }
@@ -184,6 +188,8 @@ impl HubMetrics {
             repairs: Counter::default(),
             logs: Gauge::default(),
             control_dropped: Family::default(),
+            lifecycle_events: Counter::default(),
+            lifecycle_deferred: Counter::default(),
             commands: CommandMetrics::default(),
         };
         for topic in Topic::ALL {
@@ -251,6 +257,16 @@ impl HubMetrics {
             "control_messages_dropped",
             "Messages of other nodes that found no room",
             metrics.control_dropped.clone(),
+        );
+        registry.register(
+            "lifecycle_events",
+            "Events of members and connections that this node published",
+            metrics.lifecycle_events.clone(),
+        );
+        registry.register(
+            "lifecycle_deferred",
+            "Changes of members that could not wait to be told",
+            metrics.lifecycle_deferred.clone(),
         );
         metrics.commands.register(registry);
         metrics

@@ -1,6 +1,7 @@
 //! Namespaces: the options of the channels that share a prefix.
 
 use crate::channel::{ChannelName, DEFAULT_NAMESPACE};
+use crate::lifecycle;
 use crate::validator::Enforcement;
 use crate::{Reason, Refusal};
 use std::collections::HashMap;
@@ -73,6 +74,8 @@ pub struct NamespaceOptions {
     pub lag: LagPolicy,
     /// What becomes of events that break the schema of their type. None: what the catalog says.
     pub schema: Option<Enforcement>,
+    /// Whether it is told in `$lifecycle:<namespace>` who comes and goes.
+    pub lifecycle: bool,
 }
 
 /// All declared namespaces.
@@ -80,6 +83,8 @@ pub struct NamespaceOptions {
 pub struct Namespaces {
     declared: HashMap<String, Arc<NamespaceOptions>>,
     open: bool,
+    /// The options of the channels in which it is told who comes and goes.
+    told: Arc<NamespaceOptions>,
 }
 
 impl Namespaces {
@@ -88,7 +93,7 @@ impl Namespaces {
     pub fn new(declared: impl IntoIterator<Item = (String, NamespaceOptions)>, open: bool) -> Self {
         let declared =
             declared.into_iter().map(|(name, options)| (name, Arc::new(options))).collect();
-        Namespaces { declared, open }
+        Namespaces { declared, open, told: Arc::new(lifecycle::options()) }
     }
 
     /// The options that rule `channel`.
@@ -96,13 +101,31 @@ impl Namespaces {
     /// # Errors
     /// [`Reason::UnknownNamespace`] when no section names it and none is open for all.
     pub fn options(&self, channel: &ChannelName) -> Result<&Arc<NamespaceOptions>, Refusal> {
+        let unknown =
+            |message| Refusal::new(Reason::UnknownNamespace, message).with_field("channel");
+        if channel.is_own() {
+            let told_of = channel.as_str().strip_prefix(lifecycle::PREFIX);
+            let asks = told_of.and_then(|name| self.named(name)).is_some_and(|own| own.lifecycle);
+            return asks.then_some(&self.told).ok_or_else(|| {
+                unknown("channels that begin with `$` are the hub's own, and this is none".into())
+            });
+        }
         let name = channel.namespace();
-        let open = || self.declared.get(DEFAULT_NAMESPACE).filter(|_| self.open);
-        self.declared.get(name).or_else(open).ok_or_else(|| {
-            let message =
-                format!("namespace `{name}` is not configured; add a section [namespaces.{name}]");
-            Refusal::new(Reason::UnknownNamespace, message).with_field("channel")
+        self.named(name).ok_or_else(|| {
+            unknown(format!(
+                "namespace `{name}` is not configured; add a section [namespaces.{name}]"
+            ))
         })
+    }
+
+    /// The declared namespaces of which it is told who comes and goes.
+    pub(crate) fn with_lifecycle(&self) -> impl Iterator<Item = &String> {
+        self.declared.iter().filter(|(_, options)| options.lifecycle).map(|(name, _)| name)
+    }
+
+    fn named(&self, name: &str) -> Option<&Arc<NamespaceOptions>> {
+        let open = || self.declared.get(DEFAULT_NAMESPACE).filter(|_| self.open);
+        self.declared.get(name).or_else(open)
     }
 }
 
@@ -128,5 +151,18 @@ mod tests {
         let with_default = namespaces(&["default"], false);
         assert!(knows(&with_default, "news") && !knows(&with_default, "other:a"));
         assert!(knows(&namespaces(&["default"], true), "other:a"));
+    }
+
+    #[test]
+    fn the_hubs_own_channels_are_those_of_namespaces_that_ask_for_them() {
+        let told = NamespaceOptions { lifecycle: true, ..NamespaceOptions::default() };
+        let declared = [("chat", told), ("default", NamespaceOptions::default())];
+        let namespaces =
+            Namespaces::new(declared.map(|(name, options)| (name.to_owned(), options)), true);
+        assert!(knows(&namespaces, "$lifecycle:chat"));
+        for other in ["$lifecycle:default", "$lifecycle:x", "$lifecycle", "$hub", "$node:1"] {
+            assert!(!knows(&namespaces, other), "{other}");
+        }
+        assert_eq!(namespaces.with_lifecycle().collect::<Vec<_>>(), ["chat"]);
     }
 }

@@ -12,6 +12,8 @@ pub struct Membership {
     hub: Hub,
     channel: ChannelName,
     connection: ConnectionId,
+    /// Whether backends are told of it.
+    tracked: bool,
     ended: bool,
 }
 
@@ -28,15 +30,20 @@ impl Hub {
         channel: &ChannelName,
         member: Member,
     ) -> Result<Membership, Refusal> {
+        let tracked = self.options(channel).is_ok_and(|options| options.lifecycle);
         // Made first, so that a call that is given up half-way is undone too.
         let membership = Membership {
             hub: self.clone(),
             channel: channel.clone(),
             connection: member.connection,
+            tracked,
             ended: false,
         };
         self.table().note(member.connection, channel, true);
-        self.broker().enter(channel, member).await?;
+        self.broker().enter(channel, member, tracked).await?;
+        if tracked {
+            self.members_changed(channel);
+        }
         Ok(membership)
     }
 
@@ -65,6 +72,9 @@ impl Membership {
         self.hub.table().note(self.connection, &self.channel, false);
         let left = self.hub.broker().leave(&self.channel, self.connection).await;
         self.ended = left.is_ok();
+        if self.tracked {
+            self.hub.members_changed(&self.channel);
+        }
     }
 }
 
@@ -75,9 +85,13 @@ impl Drop for Membership {
         }
         self.hub.table().note(self.connection, &self.channel, false);
         let (hub, channel, connection) = (self.hub.clone(), self.channel.clone(), self.connection);
+        let tracked = self.tracked;
         self.hub.spawn(async move {
             if let Err(error) = hub.broker().leave(&channel, connection).await {
                 tracing::debug!(%channel, %error, "a member could not be taken out");
+            }
+            if tracked {
+                hub.members_changed(&channel);
             }
         });
     }

@@ -71,6 +71,10 @@ impl Hub {
 
     async fn try_publish(&self, draft: Draft) -> Result<Published, Refusal> {
         let options = self.options(&draft.channel)?;
+        if draft.channel.is_own() {
+            let message = "only the hub itself publishes in channels that begin with `$`";
+            return Err(Refusal::new(Reason::PermissionDenied, message).with_field("channel"));
+        }
         let limits = self.limits();
         check(&draft, limits)?;
         let draft = self.validate(draft, options.schema)?;

@@ -61,7 +61,8 @@ pub fn event(channel: &str, position: Position) -> Arc<Event> {
 }
 
 /// A hub on the memory broker, with a clock that stands still. Namespace `a` keeps 10 events for a minute, `none`
-/// keeps nothing, `room` has presence, and in `ticker` only the latest event counts.
+/// keeps nothing, `room` has presence, in `ticker` only the latest event counts, and of `hall` it is told who comes and
+/// goes.
 pub struct TestHub {
     /// The memory broker, behind a switch.
     pub broker: Arc<SwitchedBroker>,
@@ -93,7 +94,14 @@ impl TestHub {
         };
         let room = NamespaceOptions { presence: true, ..keeps_10.clone() };
         let ticker = NamespaceOptions { lag: LagPolicy::Latest, ..keeps_10.clone() };
-        let declared = [("a", keeps_10), ("none", keeps_none), ("room", room), ("ticker", ticker)];
+        let hall = NamespaceOptions { lifecycle: true, ..keeps_10.clone() };
+        let declared = [
+            ("a", keeps_10),
+            ("none", keeps_none),
+            ("room", room),
+            ("ticker", ticker),
+            ("hall", hall),
+        ];
         let namespaces =
             Namespaces::new(declared.map(|(name, options)| (name.to_owned(), options)), false);
         let stop = CancellationToken::new();

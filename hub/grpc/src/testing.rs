@@ -4,8 +4,8 @@ use crate::caller::Caller;
 use crate::scope::Scope;
 use bytes::Bytes;
 use fanline_core::broker::{
-    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
-    Publication, Published,
+    Answer, Broker, BrokerError, Changes, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes,
+    Notes, Publication, Published,
 };
 use fanline_core::hub::HubParts;
 use fanline_core::ids::ConnectionId;
@@ -115,8 +115,13 @@ impl Broker for GatedBroker {
         self.inner.unsubscribe(channel);
     }
 
-    fn enter<'a>(&'a self, channel: &'a ChannelName, member: Member) -> Answer<'a, ()> {
-        self.inner.enter(channel, member)
+    fn enter<'a>(
+        &'a self,
+        channel: &'a ChannelName,
+        member: Member,
+        tracked: bool,
+    ) -> Answer<'a, ()> {
+        self.inner.enter(channel, member, tracked)
     }
 
     fn leave<'a>(&'a self, channel: &'a ChannelName, connection: ConnectionId) -> Answer<'a, ()> {
@@ -137,5 +142,9 @@ impl Broker for GatedBroker {
 
     fn notes(&self) -> &dyn Notes {
         self.inner.notes()
+    }
+
+    fn changes(&self) -> &dyn Changes {
+        self.inner.changes()
     }
 }

@@ -1,5 +1,6 @@
 //! The broker: what it is made of, and the trait that the hub sees.
 
+use crate::changes::RedisChanges;
 use crate::checks;
 use crate::cluster;
 use crate::keys::Keys;
@@ -15,8 +16,8 @@ use crate::servers::{CALL, Servers};
 use crate::suspects::Suspects;
 use crate::{CheckedSettings, Mode, channels, history};
 use fanline_core::broker::{
-    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
-    NoticeSender, Publication, Published,
+    Answer, Broker, BrokerError, Changes, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes,
+    Notes, NoticeSender, Publication, Published,
 };
 use fanline_core::channel::ChannelName;
 use fanline_core::ids::{ConnectionId, NodeId};
@@ -48,6 +49,7 @@ struct Inner {
     presence: Arc<Presence>,
     nodes: RedisNodes,
     notes: RedisNotes,
+    changes: RedisChanges,
 }
 
 impl RedisBroker {
@@ -87,7 +89,8 @@ impl RedisBroker {
         tasks.spawn(checks::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
         let nodes = RedisNodes::start(&servers, stop);
         let notes = RedisNotes { servers: Arc::clone(&servers) };
-        RedisBroker(Arc::new(Inner { servers, publisher, presence, nodes, notes }))
+        let changes = RedisChanges { servers: Arc::clone(&servers) };
+        RedisBroker(Arc::new(Inner { servers, publisher, presence, nodes, notes, changes }))
     }
 
     /// Answers whether the broker can be relied on.
@@ -135,8 +138,13 @@ impl Broker for RedisBroker {
         }
     }
 
-    fn enter<'a>(&'a self, channel: &'a ChannelName, member: Member) -> Answer<'a, ()> {
-        Box::pin(self.0.presence.enter(channel, member))
+    fn enter<'a>(
+        &'a self,
+        channel: &'a ChannelName,
+        member: Member,
+        tracked: bool,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.0.presence.enter(channel, member, tracked))
     }
 
     fn leave<'a>(&'a self, channel: &'a ChannelName, connection: ConnectionId) -> Answer<'a, ()> {
@@ -157,6 +165,10 @@ impl Broker for RedisBroker {
 
     fn notes(&self) -> &dyn Notes {
         &self.0.notes
+    }
+
+    fn changes(&self) -> &dyn Changes {
+        &self.0.changes
     }
 }
 

@@ -16,9 +16,18 @@ pub(crate) async fn list(
     servers: &Servers,
     query: ChannelsQuery,
 ) -> Result<Vec<ChannelName>, BrokerError> {
+    list_by(servers, &["log", "members"], query).await
+}
+
+/// The channels that have a key of one of these kinds.
+pub(crate) async fn list_by(
+    servers: &Servers,
+    kinds: &[&str],
+    query: ChannelsQuery,
+) -> Result<Vec<ChannelName>, BrokerError> {
     let mut found = BTreeSet::new();
     for server in &servers.map().servers {
-        for kind in ["log", "members"] {
+        for kind in kinds {
             scan(servers, server, kind, &query, &mut found).await?;
         }
     }

@@ -96,7 +96,12 @@ async fn check(
     let named: Vec<_> = batch
         .iter()
         .map(|(channel, present)| {
-            let declared = [keys.meta(channel), keys.log(channel), keys.members(channel)];
+            let declared = [
+                keys.meta(channel),
+                keys.log(channel),
+                keys.members(channel),
+                keys.changes(channel),
+            ];
             (declared, keys.live(channel), Epoch::random(&common.random), *present)
         })
         .collect();

@@ -44,6 +44,11 @@ impl Keys {
         self.of(channel, "members")
     }
 
+    /// What happened to them and was not told: a stream.
+    pub(crate) fn changes(&self, channel: &ChannelName) -> String {
+        self.of(channel, "changes")
+    }
+
     /// The answer that an idempotency key got: a string.
     pub(crate) fn idempotency(&self, channel: &ChannelName, key: &str) -> String {
         format!("{}{key}", self.of(channel, "idem:"))

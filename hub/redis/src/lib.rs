@@ -42,6 +42,7 @@ mod suspects;
 
 // What the broker does.
 mod broker;
+mod changes;
 mod channels;
 mod checks;
 mod history;

@@ -32,7 +32,10 @@ pub(crate) struct Presence {
 enum Held {
     /// Redis has not yet said that it knows: whoever asked it to is still there.
     Entering,
-    Present(Member),
+    Present {
+        member: Member,
+        tracked: bool,
+    },
     /// Redis could not be told that it left.
     Leaving,
 }
@@ -47,14 +50,15 @@ impl Presence {
         &self,
         channel: &ChannelName,
         member: Member,
+        tracked: bool,
     ) -> Result<(), BrokerError> {
         self.hold(channel, member.connection, Held::Entering);
-        self.tell_entered(channel, &member).await?;
+        self.tell_entered(channel, &member, tracked).await?;
         let mut held = self.lock();
         let place = held.get_mut(channel).and_then(|held| held.get_mut(&member.connection));
         // Unless it left meanwhile.
         if let Some(place) = place.filter(|place| matches!(place, Held::Entering)) {
-            *place = Held::Present(member);
+            *place = Held::Present { member, tracked };
         }
         Ok(())
     }
@@ -93,17 +97,17 @@ impl Presence {
 
     /// Redis has lost the lease of this node on a channel, and with it the members: puts them back.
     pub(crate) async fn restore(&self, channel: &ChannelName) {
-        let present: Vec<Member> = {
+        let present: Vec<(Member, bool)> = {
             let held = self.lock();
             let held = held.get(channel).into_iter().flat_map(HashMap::values);
             let present = held.filter_map(|held| match held {
-                Held::Present(member) => Some(member.clone()),
+                Held::Present { member, tracked } => Some((member.clone(), *tracked)),
                 Held::Entering | Held::Leaving => None,
             });
             present.collect()
         };
-        for member in present {
-            if let Err(failure) = self.tell_entered(channel, &member).await {
+        for (member, tracked) in present {
+            if let Err(failure) = self.tell_entered(channel, &member, tracked).await {
                 return tracing::debug!(%channel, ?failure, "members could not be put back yet");
             }
             self.servers.common.outlet.metrics.members_restored.inc();
@@ -130,11 +134,16 @@ impl Presence {
         }
     }
 
-    async fn tell_entered(&self, channel: &ChannelName, member: &Member) -> Result<(), Failure> {
+    async fn tell_entered(
+        &self,
+        channel: &ChannelName,
+        member: &Member,
+        tracked: bool,
+    ) -> Result<(), Failure> {
         let common = &self.servers.common;
         let call = Call {
             script: Script::Enter,
-            keys: &[common.keys.members(channel)],
+            keys: &[common.keys.members(channel), common.keys.changes(channel)],
             arguments: &[
                 Text(&common.node),
                 Number(millis(LEASE)),
@@ -142,6 +151,7 @@ impl Presence {
                 Bytes(&member::encode(member)),
                 Text(common.pubsub.publish()),
                 Text(&common.keys.live(channel)),
+                Text(if tracked { "tracked" } else { "" }),
             ],
             lasting: false,
         };
@@ -156,7 +166,7 @@ impl Presence {
         let common = &self.servers.common;
         let call = Call {
             script: Script::Leave,
-            keys: &[common.keys.members(channel)],
+            keys: &[common.keys.members(channel), common.keys.changes(channel)],
             arguments: &[
                 Text(&connection.to_string()),
                 Text(common.pubsub.publish()),

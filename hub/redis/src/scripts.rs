@@ -14,6 +14,8 @@ pub(crate) enum Script {
     Enter,
     Leave,
     Members,
+    Changes,
+    Forget,
     Announce,
     Tell,
     Attach,
@@ -25,13 +27,15 @@ pub(crate) enum Script {
 }
 
 impl Script {
-    const ALL: [Script; 14] = [
+    const ALL: [Script; 16] = [
         Script::Publish,
         Script::History,
         Script::Check,
         Script::Enter,
         Script::Leave,
         Script::Members,
+        Script::Changes,
+        Script::Forget,
         Script::Announce,
         Script::Tell,
         Script::Attach,
@@ -50,6 +54,8 @@ impl Script {
             Script::Enter => include_str!("scripts/enter.lua"),
             Script::Leave => include_str!("scripts/leave.lua"),
             Script::Members => include_str!("scripts/members.lua"),
+            Script::Changes => include_str!("scripts/changes.lua"),
+            Script::Forget => include_str!("scripts/forget.lua"),
             Script::Announce => include_str!("scripts/announce.lua"),
             Script::Tell => include_str!("scripts/tell.lua"),
             Script::Attach => include_str!("scripts/attach.lua"),

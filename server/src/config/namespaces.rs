@@ -37,6 +37,9 @@ section! {
         /// What becomes of an event that breaks the catalog: "strict": it is refused; "warn": it is published, counted and
         /// logged; "off": it is not looked at. Not set: as the catalog says, on the channels that are in it.
         schema: Option<Schema> = None, like r#""strict""#;
+        /// Whether `$lifecycle:<namespace>` tells who comes and goes: joined, left, occupied, vacated for its channels, and
+        /// connected, disconnected. It costs some calls to the broker for each of them.
+        lifecycle: bool = false;
         /// In `[namespaces.default]` only: serve all undeclared namespaces too.
         open: bool = false;
     }
@@ -191,6 +194,7 @@ impl NamespaceConfig {
                 Lag::Latest => LagPolicy::Latest,
             },
             schema: self.schema.map(Into::into),
+            lifecycle: self.lifecycle,
         }
     }
 }

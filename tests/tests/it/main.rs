@@ -31,6 +31,7 @@ mod grpc_subscribe;
 mod handlers;
 mod http2;
 mod languages;
+mod lifecycle;
 mod limits;
 mod listeners;
 mod mistakes;

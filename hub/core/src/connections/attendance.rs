@@ -3,9 +3,12 @@
 use super::order::{Ending, Order};
 use super::query::Transport;
 use super::table::Slot;
+use crate::broker::Member;
 use crate::clock::Timestamp;
 use crate::hub::Hub;
 use crate::ids::{ConnectionId, UserId};
+use crate::lifecycle::Attended;
+use crate::reason::Reason;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -19,6 +22,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub struct Attendance {
     hub: Hub,
     slot: Arc<Slot>,
+    /// Backends are told of it.
+    told: Option<Attended>,
 }
 
 /// What identifies the token of a connection.
@@ -55,7 +60,12 @@ impl Hub {
         {
             self.broker().nodes().attach(user);
         }
-        let attendance = Attendance { hub: self.clone(), slot };
+        let told = self.tells_lifecycle().then(|| {
+            let user = slot.user.clone();
+            let joined_at = self.clock().wall();
+            self.tell_of(Member { connection, user, info: None, joined_at }, transport)
+        });
+        let attendance = Attendance { hub: self.clone(), slot, told };
         // After it stands in the table: a revocation of this moment finds it either there or here.
         attendance.heed_revocations();
         attendance
@@ -90,6 +100,13 @@ impl Attendance {
             }
         });
         guard
+    }
+
+    /// Says why the hub is about to end the connection, for backends that are told of it. The first reason counts.
+    pub fn part(&self, reason: Reason) {
+        if let Some(told) = &self.told {
+            told.part(reason);
+        }
     }
 
     /// The connection goes on with a newer token.

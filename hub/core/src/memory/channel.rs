@@ -1,6 +1,7 @@
 //! One channel of the memory broker: its counter, history, idempotency keys and members.
 
 use super::MemoryLimits;
+use super::changes::Untold;
 use super::metrics::MemoryMetrics;
 use crate::broker::{
     BrokerError, ChannelState, HistoryPage, HistoryQuery, HistoryRange, Member, Publication,
@@ -27,6 +28,7 @@ pub(super) struct Channel {
     /// When somebody last published or left.
     pub(super) touched: Duration,
     pub(super) members: Members,
+    pub(super) untold: Untold,
     top: Position,
     /// Consecutive offsets up to `top`; an event whose own time is over stays until those before it go.
     kept: VecDeque<Kept>,
@@ -46,6 +48,7 @@ impl Channel {
             subscribed: false,
             touched: now,
             members: Members::default(),
+            untold: Untold::default(),
             top: Position::new(epoch, Offset::ZERO),
             kept: VecDeque::new(),
             keys: Keys::default(),
@@ -160,7 +163,8 @@ impl Channel {
 
     /// Whether nobody would notice if its counter started anew in another epoch.
     pub(super) fn is_forgotten(&self, now: Duration) -> bool {
-        let in_use = self.subscribed || self.is_live() || !self.keys.is_empty();
+        let in_use =
+            self.subscribed || self.is_live() || !self.keys.is_empty() || !self.untold.is_empty();
         let ttl = if self.top.offset == Offset::ZERO {
             UNUSED_TTL.min(self.epoch_ttl)
         } else {
@@ -245,9 +249,10 @@ pub(super) struct Members {
 }
 
 impl Members {
-    pub(super) fn enter(&mut self, member: Member) {
+    /// Says whether it was not there before.
+    pub(super) fn enter(&mut self, member: Member) -> bool {
         self.entered += 1;
-        self.present.insert(member.connection, (self.entered, member));
+        self.present.insert(member.connection, (self.entered, member)).is_none()
     }
 
     pub(super) fn leave(&mut self, connection: ConnectionId) -> Option<Member> {
@@ -259,6 +264,10 @@ impl Members {
         let mut members: Vec<_> = self.present.values().collect();
         members.sort_unstable_by_key(|(order, _)| *order);
         members.into_iter().map(|(_, member)| member.clone()).collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.present.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

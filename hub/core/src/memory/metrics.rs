@@ -13,6 +13,8 @@ pub(super) struct MemoryMetrics {
     pub(super) history_bytes: Gauge,
     /// `fanline_memory_idempotency_keys_evicted_total`: forgotten before their window was over.
     pub(super) keys_evicted: Counter,
+    /// `fanline_memory_changes_lost_total`: changes of members given up untold because too many waited.
+    pub(super) changes_lost: Counter,
 }
 
 impl MemoryMetrics {
@@ -33,6 +35,11 @@ impl MemoryMetrics {
             "idempotency_keys_evicted",
             "Idempotency keys forgotten before their window was over",
             metrics.keys_evicted.clone(),
+        );
+        registry.register(
+            "changes_lost",
+            "Changes of members given up before they were told",
+            metrics.changes_lost.clone(),
         );
         metrics
     }

@@ -3,6 +3,7 @@
 //! Channels are spread over shards, each behind its own mutex, so that publishers of different channels do not wait
 //! for each other. One channel is a `Channel`, which is where the rules are.
 
+mod changes;
 mod channel;
 mod metrics;
 mod nodes;
@@ -10,8 +11,8 @@ mod notes;
 mod turnstile;
 
 use crate::broker::{
-    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
-    Notice, NoticeSender, PresenceChange, Publication, Published,
+    Answer, Broker, BrokerError, ChangeKind, Changes, ChannelsQuery, HistoryPage, HistoryQuery,
+    Member, Nodes, Notes, Notice, NoticeSender, PresenceChange, Publication, Published,
 };
 use crate::channel::ChannelName;
 use crate::clock::Clock;
@@ -136,6 +137,14 @@ impl MemoryBroker {
     }
 }
 
+impl MemoryBroker {
+    fn count_lost(&self, kept_all: bool) {
+        if !kept_all {
+            self.0.metrics.changes_lost.inc();
+        }
+    }
+}
+
 impl Inner {
     fn shard(&self, name: &ChannelName) -> &Mutex<HashMap<ChannelName, Channel>> {
         // The remainder is below SHARDS.
@@ -182,11 +191,17 @@ impl Broker for MemoryBroker {
         }
     }
 
-    fn enter<'a>(&'a self, name: &'a ChannelName, member: Member) -> Answer<'a, ()> {
+    fn enter<'a>(&'a self, name: &'a ChannelName, member: Member, tracked: bool) -> Answer<'a, ()> {
         Box::pin(async move {
             let place = self.0.turnstile.place().await?;
             self.with(name, |channel, _| {
-                channel.members.enter(member.clone());
+                if tracked {
+                    channel.untold.track();
+                }
+                if channel.members.enter(member.clone()) {
+                    let members = channel.members.len();
+                    self.count_lost(channel.untold.add(&member, ChangeKind::Joined, members));
+                }
                 if channel.subscribed {
                     let change = PresenceChange { channel: name.clone(), member, joined: true };
                     place.send(Notice::Presence(Arc::new(change)));
@@ -199,9 +214,10 @@ impl Broker for MemoryBroker {
         Box::pin(async move {
             let place = self.0.turnstile.place().await?;
             self.with(name, |channel, _| {
-                if let Some(member) =
-                    channel.members.leave(connection).filter(|_| channel.subscribed)
-                {
+                let Some(member) = channel.members.leave(connection) else { return };
+                let members = channel.members.len();
+                self.count_lost(channel.untold.add(&member, ChangeKind::Left, members));
+                if channel.subscribed {
                     let change = PresenceChange { channel: name.clone(), member, joined: false };
                     place.send(Notice::Presence(Arc::new(change)));
                 }
@@ -238,6 +254,10 @@ impl Broker for MemoryBroker {
     }
 
     fn notes(&self) -> &dyn Notes {
+        self
+    }
+
+    fn changes(&self) -> &dyn Changes {
         self
     }
 }

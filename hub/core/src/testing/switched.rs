@@ -1,8 +1,8 @@
 //! A memory broker that can be switched off, made to wait, and asked what it was asked.
 
 use crate::broker::{
-    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
-    Publication, Published,
+    Answer, Broker, BrokerError, Changes, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes,
+    Notes, Publication, Published,
 };
 use crate::channel::ChannelName;
 use crate::ids::ConnectionId;
@@ -103,8 +103,13 @@ impl Broker for SwitchedBroker {
         self.broker.unsubscribe(channel);
     }
 
-    fn enter<'a>(&'a self, channel: &'a ChannelName, member: Member) -> Answer<'a, ()> {
-        self.broker.enter(channel, member)
+    fn enter<'a>(
+        &'a self,
+        channel: &'a ChannelName,
+        member: Member,
+        tracked: bool,
+    ) -> Answer<'a, ()> {
+        self.broker.enter(channel, member, tracked)
     }
 
     fn leave<'a>(&'a self, channel: &'a ChannelName, connection: ConnectionId) -> Answer<'a, ()> {
@@ -125,5 +130,9 @@ impl Broker for SwitchedBroker {
 
     fn notes(&self) -> &dyn Notes {
         self.broker.notes()
+    }
+
+    fn changes(&self) -> &dyn Changes {
+        self.broker.changes()
     }
 }

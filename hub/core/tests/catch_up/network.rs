@@ -4,8 +4,8 @@
 use crate::truth::Truth;
 use fanline_core::ChannelName;
 use fanline_core::broker::{
-    Answer, Broker, BrokerError, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes, Notes,
-    Notice, NoticeSender, Publication, Published,
+    Answer, Broker, BrokerError, Changes, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes,
+    Notes, Notice, NoticeSender, Publication, Published,
 };
 use fanline_core::clock::ManualClock;
 use fanline_core::ids::ConnectionId;
@@ -196,7 +196,7 @@ impl Broker for Network {
         unreachable!("this node does not publish")
     }
 
-    fn enter<'a>(&'a self, _: &'a ChannelName, _: Member) -> Answer<'a, ()> {
+    fn enter<'a>(&'a self, _: &'a ChannelName, _: Member, _: bool) -> Answer<'a, ()> {
         unreachable!("this node has no members")
     }
 
@@ -220,6 +220,10 @@ impl Broker for Network {
 
     fn notes(&self) -> &dyn Notes {
         self.alone.notes()
+    }
+
+    fn changes(&self) -> &dyn Changes {
+        self.alone.changes()
     }
 }
 

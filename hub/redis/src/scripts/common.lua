@@ -38,3 +38,45 @@ local function begin(meta, log, fence, epoch, life)
   redis.call('HSET', meta, 'epoch', epoch, 'offset', '0', 'fence', fence, 'life', life)
   redis.call('PEXPIRE', meta, life)
 end
+
+-- How long a tracked channel is remembered that no node renews: until a node is there again that tells of its members.
+local TRACKED, CHANGES = 24 * 3600 * 1000, 100000
+
+-- Writes down a change of the members of a tracked channel: J joined, L left, D its node died.
+local function note(changes, kind, count, member)
+  redis.call('XADD', changes, 'MAXLEN', CHANGES, '*', 'k', kind, 'c', whole(math.max(count, 0)), 'm', member)
+  redis.call('PEXPIRE', changes, TRACKED)
+end
+
+-- Takes out the members of nodes that let their lease run out.
+local function prune(members, changes, publish, live)
+  if redis.call('EXISTS', members) == 0 then
+    return
+  end
+  local now, all, gone, any = clock(), redis.call('HGETALL', members), {}, false
+  for i = 1, #all, 2 do
+    if string.sub(all[i], 1, 1) == 'n' and tonumber(all[i + 1]) <= now then
+      gone[string.sub(all[i], 2)] = true
+      any = true
+      redis.call('HDEL', members, all[i])
+    end
+  end
+  if not any then
+    return
+  end
+  local tracked = redis.call('EXISTS', changes) == 1
+  for i = 1, #all, 2 do
+    if string.sub(all[i], 1, 1) == 'm' and gone[string.sub(all[i + 1], 1, 32)] then
+      local member = string.match(all[i + 1], '^%x+ %d+ (.*)$')
+      redis.call('HDEL', members, all[i])
+      local left = redis.call('HINCRBY', members, 'c', -1)
+      redis.call(publish, live, 'L' .. member)
+      if tracked then
+        note(changes, 'D', left, member)
+      end
+    end
+  end
+  if (tonumber(redis.call('HGET', members, 'c')) or 0) <= 0 then
+    redis.call('DEL', members)
+  end
+end

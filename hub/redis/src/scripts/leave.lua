@@ -1,5 +1,5 @@
 -- Ends a membership.
--- KEYS: members. ARGV: (fence), connection, publish command, live channel.
+-- KEYS: members, changes. ARGV: (fence), connection, publish command, live channel.
 local members, field = KEYS[1], 'm' .. ARGV[2]
 local held = redis.call('HGET', members, field)
 if not held then
@@ -7,8 +7,12 @@ if not held then
 end
 redis.call('HDEL', members, field)
 -- Without members, only leases and the order are left.
-if redis.call('HINCRBY', members, 'c', -1) <= 0 then
+local member, count = string.match(held, '^%x+ %d+ (.*)$'), redis.call('HINCRBY', members, 'c', -1)
+if count <= 0 then
   redis.call('DEL', members)
 end
-redis.call(ARGV[3], ARGV[4], 'L' .. string.match(held, '^%x+ %d+ (.*)$'))
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  note(KEYS[2], 'L', count, member)
+end
+redis.call(ARGV[3], ARGV[4], 'L' .. member)
 return 1

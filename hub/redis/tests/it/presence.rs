@@ -36,8 +36,8 @@ async fn the_members_of_a_dead_node_leave_within_its_lease_and_all_are_told_once
     let observers = [near.observe("room:1").await, far.observe("room:1").await];
     let dying = Node::start(settings).await;
     let _ada = near.enter("room:1", "ada").await;
-    dying.broker.enter(&room(), member("bob")).await.expect("entered");
-    dying.broker.enter(&room(), member("eve")).await.expect("entered");
+    dying.broker.enter(&room(), member("bob"), false).await.expect("entered");
+    dying.broker.enter(&room(), member("eve"), false).await.expect("entered");
     assert_eq!(users(&far).await, ["ada", "bob", "eve"]);
 
     // Gone without a word: its tasks end, and nobody takes its members out.

@@ -1,0 +1,51 @@
+//! What a broker promises about the changes of members that wait to be told.
+
+use super::Subject;
+use crate::broker::{Change, ChangeKind, ChannelsQuery, Member};
+use crate::clock::Timestamp;
+use crate::ids::{ConnectionId, UserId};
+use crate::pattern::Pattern;
+use crate::random::Random;
+use crate::testing::channel;
+use std::sync::Arc;
+
+pub(super) async fn changes_of_tracked_channels_are_kept_until_they_are_forgotten(
+    subject: Subject,
+) {
+    let (random, broker) = (Random::seeded(4), Arc::clone(&subject.broker));
+    let member = |user: &str| Member {
+        connection: ConnectionId::new(Timestamp::from_millis(1), &random),
+        user: UserId::new(user),
+        info: None,
+        joined_at: Timestamp::from_millis(1),
+    };
+    let (plain, tracked) = (channel("room:plain"), channel("room:tracked"));
+    let [ada, bob] = ["ada", "bob"].map(member);
+    broker.enter(&plain, ada.clone(), false).await.expect("entered");
+    assert_eq!(broker.changes().untold(&plain).await.expect("listed"), []);
+    broker.enter(&tracked, ada.clone(), true).await.expect("entered");
+    broker.enter(&tracked, bob.clone(), true).await.expect("entered");
+    broker.enter(&tracked, bob.clone(), true).await.expect("it is there already");
+    broker.leave(&tracked, ada.connection).await.expect("left");
+    broker.leave(&tracked, ada.connection).await.expect("it is gone already");
+    let brief = async || {
+        let changes = broker.changes().untold(&tracked).await.expect("listed");
+        let brief =
+            |change: Change| ((change.id, change.kind), (change.member.connection, change.members));
+        changes.into_iter().map(brief).unzip::<_, _, Vec<_>, Vec<_>>()
+    };
+    let (ids, whose) = brief().await;
+    assert_eq!(whose, [(ada.connection, 1), (bob.connection, 2), (ada.connection, 1)]);
+    let kinds = [ChangeKind::Joined, ChangeKind::Joined, ChangeKind::Left];
+    assert!(ids.iter().map(|(_, kind)| *kind).eq(kinds), "{ids:?}");
+    broker.changes().forget(&tracked, &ids[1].0).await.expect("forgotten");
+    let rest = brief().await;
+    assert_eq!(rest.0, ids[2..]);
+    broker.changes().forget(&tracked, &rest.0[0].0).await.expect("forgotten");
+    broker.leave(&tracked, bob.connection).await.expect("left");
+    let (last, whose) = brief().await;
+    assert_eq!(whose, [(bob.connection, 0)]);
+    assert!(ids.iter().all(|(id, _)| *id != last[0].0), "no id is given twice");
+    let query = ChannelsQuery { pattern: Pattern::any(), after: None, limit: 10 };
+    assert_eq!(broker.changes().tracked(query).await.expect("listed"), [tracked.clone()]);
+}
