@@ -47,5 +47,5 @@ pub(super) async fn changes_of_tracked_channels_are_kept_until_they_are_forgotte
     assert_eq!(whose, [(bob.connection, 0)]);
     assert!(ids.iter().all(|(id, _)| *id != last[0].0), "no id is given twice");
     let query = ChannelsQuery { pattern: Pattern::any(), after: None, limit: 10 };
-    assert_eq!(broker.changes().tracked(query).await.expect("listed"), [tracked.clone()]);
+    assert_eq!(broker.changes().tracked(query).await.expect("listed"), [tracked]);
 }
