@@ -1,6 +1,7 @@
 //! One connection, from its first byte to its end or its upgrade.
 //!
-//! The future ends with the upgrade, so that of a WebSocket only the bridge's own task is left.
+//! The future ends with the upgrade, so that of a WebSocket only the bridge's own task is left. Over HTTP/2 a WebSocket is
+//! one stream of many, and the connection lives on beside it.
 
 use std::error::Error as StdError;
 use std::future::pending;

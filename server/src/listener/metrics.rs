@@ -99,7 +99,7 @@ impl ListenerMetrics {
         }
         registry.register(
             "fanline_listener_connections",
-            "HTTP connections that are open; those that became a WebSocket are not among them",
+            "HTTP connections that are open; those that an upgrade made a WebSocket are not among them",
             metrics.open.clone(),
         );
         registry.register(

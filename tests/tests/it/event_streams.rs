@@ -1,6 +1,8 @@
 //! SSE: a stream says where it starts, brings each event once, and can be resumed by its last id.
 
-use fanline_tests::{Block, DEADLINE, EventStream, Hub, Publication, Token, get_with, within};
+use fanline_tests::{
+    Block, DEADLINE, EventStream, Hub, Publication, RedisServer, Token, get_with, within,
+};
 use serde_json::{Value, json};
 
 fn token() -> Token {
@@ -162,13 +164,27 @@ async fn a_stream_ends_with_its_token() {
 
 #[tokio::test]
 async fn a_drain_ends_streams_and_they_go_on_elsewhere() {
-    let mut hub = Hub::builder().set("drain.window", "500ms").start().await;
-    let mut stream = open(&hub, "channel=news:a").await;
+    let redis = RedisServer::start().await;
+    let [mut leaving, staying] = Hub::builder().set("drain.window", "500ms").nodes(&redis).await;
+    let channels = "channel=news:a&channel=news:b";
+    let mut stream = open(&leaving, channels).await;
     stream.named("fanline.open").await;
-    hub.process.terminate();
-    assert_closed(&mut stream, "DRAINING").await;
-    let status = within(DEADLINE, "the end of the hub", hub.process.exit()).await;
-    assert_eq!(status.code(), Some(0), "{}", hub.process.output());
+    let rpc = staying.rpc().await;
+    rpc.publish(Publication::to("news:a", 1)).await;
+    assert_eq!(data(&mut stream, 1).await, [1]);
+    stream.named("fanline.cursor").await;
+    leaving.process.terminate();
+    let cursor = assert_closed(&mut stream, "DRAINING").await;
+    let status = within(DEADLINE, "the end of the hub", leaving.process.exit()).await;
+    assert_eq!(status.code(), Some(0), "{}", leaving.process.output());
+
+    rpc.publish(Publication::to("news:b", 2)).await;
+    let mut stream = open_from(&staying, channels, Some(&cursor)).await;
+    let opened = stream.named("fanline.open").await.json();
+    for channel in ["news:a", "news:b"] {
+        assert_eq!(opened["channels"][channel]["recovered"], true, "{opened}");
+    }
+    assert_eq!(data(&mut stream, 1).await, [2]);
 }
 
 #[tokio::test]
@@ -184,8 +200,8 @@ async fn who_does_not_take_event_streams_gets_406_and_who_may_not_gets_403() {
     assert_eq!(ask("/v1/sse?channel=bad%20name", "text/event-stream").await, 400);
 }
 
-/// The stream says why it ends and where to go on, and ends. Warnings before that are passed over.
-async fn assert_closed(stream: &mut EventStream, reason: &str) {
+/// The stream says why it ends and where to go on, which is given, and ends. Warnings before that are passed over.
+async fn assert_closed(stream: &mut EventStream, reason: &str) -> String {
     let close = loop {
         let block: Block = stream.next().await.expect("a block that says why");
         if block.name != "fanline.expiring" {
@@ -196,4 +212,5 @@ async fn assert_closed(stream: &mut EventStream, reason: &str) {
     assert_eq!(close.json()["reason"], reason);
     assert!(close.retry.is_some(), "{close:?}");
     assert_eq!(stream.next().await, None);
+    close.id.expect("its last field is an id")
 }
