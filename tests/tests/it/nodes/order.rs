@@ -50,7 +50,8 @@ async fn fifty_members_on_two_nodes_see_what_two_publishers_publish_in_the_same_
     offsets.extend(more);
     offsets.sort_unstable();
     assert!(offsets.into_iter().eq(1..=end), "each offset is given once");
-    assert!(turns > 100, "the publishers took turns only {turns} times: nothing was put in order");
+    // Events come in batches, so that turns are far fewer than events.
+    assert!(turns > 10, "the publishers took turns only {turns} times: nothing was put in order");
 
     let followed = within(PATIENCE, "all members to see all events", members.join_all()).await;
     let tallies: Vec<Tally> = followed.into_iter().collect::<Result<_, _>>().expect("in order");
