@@ -22,6 +22,7 @@ In production:
   fanline key --name orders --scope publish --channel 'orders:*'
   fanline config check --config fanline.toml
   fanline serve --config fanline.toml
+  fanline check --config fanline.toml --channel chat:check
 
 Every key of the configuration is also a variable: FANLINE_<SECTION>__<KEY>, as in FANLINE_PUBLIC__LISTEN.";
 
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Publish(Publish),
     /// Follow a channel over gRPC, a line for each event
     Subscribe(Subscribe),
+    /// Drive a running hub as its clients do, and say whether each transport works; exit code 1 if one does not
+    Check(Box<Check>),
     /// Mint a token for a client
     Token(Box<Token>),
     /// Make an API key for a backend, with its hash and the section for the configuration
@@ -120,7 +123,7 @@ pub(crate) enum ConfigCommand {
 }
 
 /// Which hub to call, and with which key.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Hub {
     /// The hub's gRPC listener
     #[arg(long, env = "FANLINE_URL", default_value = "http://127.0.0.1:50051")]
@@ -173,6 +176,54 @@ pub(crate) struct Subscribe {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) hub: Hub,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+What is checked, a line each with its time:
+  gRPC         publishes
+  every --url  refuses a forged token on WebSocket, SSE, long-polling and the uplink;
+               delivers on each of the first three what gRPC publishes, and resumes there with nothing missed
+  two --url    are one hub: who left the first goes on at the second, on another transport
+
+The checks publish a few events to --channel, so give one that nobody minds. Its namespace must keep history.
+They speak plain text: behind TLS, run them beside the hub.
+
+Examples:
+  fanline check --config fanline.toml --channel chat:check
+  fanline check --url http://node-a:8080 --url http://node-b:8080 --grpc http://node-a:50051 \\
+                --config fanline.toml --channel orders:check --type order.paid --data '{\"id\":1}'
+  FANLINE_TOKEN=$(cat token) fanline check --url http://127.0.0.1:8080 --channel chat:check
+
+Exit code: 0 when everything works, 1 when something does not.")]
+pub(crate) struct Check {
+    /// The public listener of a node; several are nodes that must be one hub
+    #[arg(long = "url", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) urls: Vec<String>,
+    /// The gRPC listener of one of them
+    #[arg(long, value_name = "URL", env = "FANLINE_URL", default_value = "http://127.0.0.1:50051")]
+    pub(crate) grpc: String,
+    /// The API key; better in the environment than here, where every user of the machine sees it
+    #[arg(long, env = "FANLINE_API_KEY", hide_env_values = true)]
+    pub(crate) api_key: Option<String>,
+    /// A channel that may be published to, namespace:rest
+    #[arg(long)]
+    pub(crate) channel: String,
+    /// Type of the events, where the namespace has a schema
+    #[arg(long = "type", value_name = "TYPE", default_value = "message")]
+    pub(crate) event_type: String,
+    /// Their data: JSON
+    #[arg(long, value_name = "JSON", default_value = "{\"text\":\"fanline check\"}")]
+    pub(crate) data: String,
+    /// A client's token that may subscribe to the channel and read its history; better in the environment
+    #[arg(long, env = "FANLINE_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Mint that token by this configuration instead: with its first key for clients that has a secret
+    #[arg(long, value_name = "FILE", conflicts_with = "token", required_unless_present = "token")]
+    pub(crate) config: Option<PathBuf>,
+    /// How long one check may take
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: std::time::Duration,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ mod asyncapi;
 mod catalog;
 mod catalog_place;
 pub(crate) mod channel_start;
+mod check;
 mod client;
 mod config;
 mod dev;
@@ -30,6 +31,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Serve(file) => serve::run(&file).await,
         Command::Publish(arguments) => publish::run(arguments).await,
         Command::Subscribe(arguments) => subscribe::run(arguments).await,
+        Command::Check(arguments) => check::run(*arguments).await,
         Command::Token(arguments) => token::run(&arguments),
         Command::Key(arguments) => key::run(arguments),
         Command::Config(command) => config::run(&command),

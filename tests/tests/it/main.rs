@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod catalog;
+mod check;
 mod command_line;
 mod command_nodes;
 mod commands;
