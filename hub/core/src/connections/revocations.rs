@@ -54,6 +54,11 @@ impl Revoked {
         self.told.notify_one();
     }
 
+    /// Whether all are known that the broker kept when it was first asked.
+    fn is_complete(&self) -> bool {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).complete
+    }
+
     /// Whether a token is revoked.
     pub(super) fn covers(&self, user: Option<&UserId>, token: &TokenMark, now: Timestamp) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +120,7 @@ impl Hub {
     /// Whether this node knows what is revoked, without which it lets nobody in.
     #[must_use]
     pub fn knows_revoked(&self) -> bool {
-        self.revoked().known.read().unwrap_or_else(PoisonError::into_inner).complete
+        self.revoked().is_complete()
     }
 
     /// Refuses a token that is revoked, whoever shows it.
@@ -195,4 +200,19 @@ pub(crate) async fn follow(hub: Hub, stop: CancellationToken) {
         }
     };
     stop.run_until_cancelled(following).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_knows_what_is_revoked_once_it_has_read_the_last_page() {
+        let revoked = Revoked::default();
+        assert!(!revoked.is_complete(), "nobody was asked yet");
+        revoked.learn(None, false, &[], true);
+        assert!(!revoked.is_complete(), "there are more");
+        revoked.learn(None, false, &[], false);
+        assert!(revoked.is_complete());
+    }
 }
