@@ -21,7 +21,7 @@ pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
 
 /// Addresses whose connect rate is remembered at once, at about 100 bytes each.
 pub const ADDRESSES: usize = 100_000;
-/// Tokens of plain HTTP requests that are remembered at once, at about 1 KiB each.
+/// Tokens of plain HTTP requests that are remembered at once, at about 2.5 KiB each with a short one.
 pub const CALLERS: usize = 100_000;
 /// How long such a token is remembered after its last request: its operation rate is full again by then, and whoever
 /// polls has come back.
