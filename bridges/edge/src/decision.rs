@@ -5,6 +5,7 @@
 //! an identity is in `token/amendment.rs`.
 
 use crate::client::ClientEvent;
+use crate::request::also_null;
 use crate::token::{Amendment, Identity, Object};
 use fanline_core::command::{BackendError, CommandDraft, CommandError, ErrorCode, Reply, Reserved};
 use fanline_core::connections::Transport;
@@ -176,23 +177,29 @@ fn read<T: DeserializeOwned>(method: Reserved, reply: &Reply) -> Result<Option<T
 
 /// What a client is told whose backend gave no answer, or said no.
 fn refusal(method: Reserved, error: &CommandError) -> Refusal {
-    match error {
+    let (reason, message) = match error {
+        // Without the field, which is one of the command, and that the client never saw.
         CommandError::Hub(cause) => {
-            // The field is one of the command, which the client never saw.
             let message = format!("`{}` was not answered: {}", method.as_str(), cause.message());
-            let refusal = Refusal::new(cause.reason(), message);
-            match cause.retry_after() {
-                Some(after) => refusal.with_retry_after(after),
-                None => refusal,
-            }
+            (cause.reason(), message)
         }
-        CommandError::Backend(backend) => said_no(method, backend, error),
+        CommandError::Backend(backend) => match no_of(backend.code()) {
+            Some(reason) => (reason, told(backend, error)),
+            // A defect is for those who run the backend.
+            None => return unusable(method, error),
+        },
+    };
+    let refusal = Refusal::new(reason, message);
+    // Nothing was done, so that the same may be asked again; and a backend that is away comes back.
+    if reason.is_retryable() || reason == Reason::NoHandler {
+        return refusal.with_retry_after(error.retry_after().unwrap_or(RETRY));
     }
+    refusal
 }
 
-fn said_no(method: Reserved, backend: &BackendError, error: &CommandError) -> Refusal {
-    let retry_after = error.retry_after().unwrap_or(RETRY);
-    let reason = match backend.code() {
+/// What the code of a backend's error means for its client. None: that it is broken.
+fn no_of(code: ErrorCode) -> Option<Reason> {
+    Some(match code {
         ErrorCode::InvalidArgument => Reason::InvalidArgument,
         ErrorCode::Unauthenticated => Reason::Unauthenticated,
         // What it objects to is its own affair: to the hub it is a no.
@@ -202,22 +209,12 @@ fn said_no(method: Reserved, backend: &BackendError, error: &CommandError) -> Re
         | ErrorCode::FailedPrecondition
         | ErrorCode::Aborted
         | ErrorCode::OutOfRange => Reason::PermissionDenied,
-        ErrorCode::ResourceExhausted => {
-            return Refusal::new(Reason::RateLimited, told(backend, error))
-                .with_retry_after(retry_after);
-        }
-        ErrorCode::Unavailable => {
-            return Refusal::new(Reason::HandlerUnavailable, told(backend, error))
-                .with_retry_after(retry_after);
-        }
+        ErrorCode::ResourceExhausted => Reason::RateLimited,
+        ErrorCode::Unavailable => Reason::HandlerUnavailable,
         ErrorCode::Cancelled | ErrorCode::DeadlineExceeded => Reason::HandlerTimeout,
         ErrorCode::Unimplemented => Reason::NoHandler,
-        ErrorCode::Unknown | ErrorCode::Internal | ErrorCode::DataLoss => {
-            // A defect is for those who run the backend.
-            return unusable(method, error);
-        }
-    };
-    Refusal::new(reason, told(backend, error))
+        ErrorCode::Unknown | ErrorCode::Internal | ErrorCode::DataLoss => return None,
+    })
 }
 
 /// The backend's own words, after its reason where it has one of its own.
@@ -240,9 +237,4 @@ fn denied(message: &'static str) -> Refusal {
 fn unusable(method: Reserved, fault: &dyn std::fmt::Display) -> Refusal {
     tracing::warn!(method = method.as_str(), %fault, "a backend's decision cannot be used");
     Refusal::new(Reason::Internal, "the backend that decides gave no answer that can be used")
-}
-
-/// For data, where `null` is like any other and not the same as none.
-fn also_null<'de, D: serde::Deserializer<'de>>(data: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Deserialize::deserialize(data).map(Some)
 }

@@ -134,7 +134,9 @@ pub fn missing(field: &'static str) -> Refusal {
 ///
 /// # Errors
 /// Those of the deserializer.
-pub fn also_null<'de, D: Deserializer<'de>>(data: D) -> Result<Option<&'de RawValue>, D::Error> {
+pub fn also_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    data: D,
+) -> Result<Option<T>, D::Error> {
     Deserialize::deserialize(data).map(Some)
 }
 

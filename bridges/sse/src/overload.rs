@@ -19,9 +19,7 @@ use std::time::Duration;
 /// The answer to a refused request.
 pub(crate) fn refuse(refusal: &Refusal, request: &HeaderMap, random: &Random) -> Response {
     match refusal.retry_after() {
-        Some(after) if refusal.reason().is_retryable() && !request.contains_key(AUTHORIZATION) => {
-            come_back(refusal, after, random)
-        }
+        Some(after) if !request.contains_key(AUTHORIZATION) => come_back(refusal, after, random),
         Some(_) | None => problem(refusal).map(Body::from),
     }
 }

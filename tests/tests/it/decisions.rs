@@ -172,6 +172,25 @@ async fn a_join_fails_with_the_right_reason_when_nobody_decides_or_whoever_does_
 }
 
 #[tokio::test]
+async fn an_event_source_comes_back_when_nobody_decides() {
+    let hub = gated().set("limits.command_timeout", "1s").start().await;
+    let cookie = format!("fanline_token={}", ada().sign());
+    let headers = [("cookie", &*cookie), ("origin", "https://app.example.com")];
+    let path = path(Transport::Sse, "");
+    let told_to_retry = async || {
+        let answer = get_with(hub.addresses.public, &path, &headers).await;
+        // It takes any status but 200 for the end of all tries.
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.body.contains("event: fanline.retry\nretry: "), "{answer:?}");
+        assert!(!answer.body.contains("fanline.open"), "{answer:?}");
+        answer.body
+    };
+    assert!(told_to_retry().await.contains("NO_HANDLER"));
+    let _slow = decider(&hub).await;
+    assert!(told_to_retry().await.contains("HANDLER_TIMEOUT"));
+}
+
+#[tokio::test]
 async fn a_configured_handler_decides_as_well_and_a_dead_one_lets_nobody_in() {
     let address = free_address();
     let hub = calling(format!("http://{address}")).start().await;
