@@ -20,10 +20,12 @@ const served = await (await fetch(`http://${address}/asyncapi.json`)).json();
 const document = new Document(served, { closed: true });
 
 const proto = fileURLToPath(new URL('../../proto', import.meta.url));
-const files = ['fanline/v1/publisher.proto', 'fanline/v1/subscriber.proto'];
+const files = ['publisher', 'subscriber', 'connections', 'commands'].map((name) => `fanline/v1/${name}.proto`);
 const { v1 } = grpc.loadPackageDefinition(loader.loadSync(files, { ...LOADER, includeDirs: [proto] })).fanline;
 const publisher = new v1.Publisher(target, grpc.credentials.createInsecure());
 const subscriber = new v1.Subscriber(target, grpc.credentials.createInsecure());
+const connections = new v1.Connections(target, grpc.credentials.createInsecure());
+const bus = new v1.CommandBus(target, grpc.credentials.createInsecure());
 const publish = promisify((request, done) => publisher.Publish(request, bearer(key), { deadline: Date.now() + 20_000 }, done));
 
 const faults = [];
@@ -67,6 +69,7 @@ async function everywhere(id, data) {
 
 const channels = [...new Set([...document.events()].map(({ channel, examples }) => examples[0]?.payload.channel ?? channel))];
 const stop = new AbortController();
+const streams = [];
 const opened = { websocket: openWebSocket, grpc: openGrpc, sse: openSse, 'long-poll': openPoll };
 const session = {};
 for (const transport of used) session[transport] = await opened[transport]();
@@ -85,15 +88,21 @@ for (const { type, publisher: who, examples } of document.events()) {
     await everywhere(id, payload.data);
   }
 }
+await serveCommands();
 await everyOperation(session.websocket);
 await uplink();
+await moved(session.websocket);
+await tooSlow();
 stop.abort();
 await drained(session.websocket);
 
-console.log(JSON.stringify({ published, delivered, frames, faults: faults.slice(0, 20) }));
+/** What the document lets the hub send and the hub has not sent here. */
+const endpoints = Object.keys(served.channels).filter((id) => /^fanline\.(websocket|sse|poll|uplink\..*)$/.test(id));
+const unseen = [...new Set(endpoints.flatMap((id) => document.sentOn(id)))].filter((key) => !(key in frames)).sort();
+console.log(JSON.stringify({ published, delivered, frames, unseen, faults: faults.slice(0, 20) }));
 process.exit(0);
 
-async function connect(withToken) {
+async function connect(withToken, { checkEvents = true } = {}) {
   const socket = new WebSocket(`ws://${address}/v1/ws`, ['fanline.v1', `fanline.bearer.${withToken}`]);
   const waiting = new Map();
   const passed = [];
@@ -103,7 +112,7 @@ async function connect(withToken) {
     const frame = JSON.parse(bytes);
     checkFrame('fanline.websocket', frame, frame.op);
     passed.push(frame);
-    if (frame.op === 'event') checkEvent('websocket', frame.event);
+    if (frame.op === 'event' && checkEvents) checkEvent('websocket', frame.event);
     waiting.get(frame.id)?.(frame);
     watchers.forEach((look) => look());
   });
@@ -145,6 +154,7 @@ async function everyOperation({ socket, ask, until }) {
   await ask({ op: 'fly' });
   await ask({ op: 'join', channel });
   await ask({ op: 'call', method: 'nobody.answers', data: {} });
+  await ask({ op: 'call', method: 'echo.back', data: { said: 'hello' } });
   await ask({ op: 'leave', channel });
   await ask({ op: 'join', channel, since: first.position });
   await ask({ op: 'leave', channel });
@@ -156,13 +166,73 @@ async function everyOperation({ socket, ask, until }) {
   await other.ask({ op: 'join', channel });
   await until('presence');
   await other.until('expiring');
+  if (used.includes('sse')) await streamUntil('fanline.expiring', channel, short);
   other.socket.close();
+}
+
+/** A backend that answers `echo.*` with what it was asked. */
+async function serveCommands() {
+  const stream = bus.Serve(bearer(key));
+  stream.on('error', (error) => error.code === grpc.status.UNAVAILABLE || faults.push(`commands: ${error}`));
+  stream.write({ register: { methods: ['echo.*'], max_in_flight: 4 } });
+  await new Promise((resolve) => {
+    stream.on('data', ({ registered, command }) => {
+      if (registered) resolve();
+      if (command) stream.write({ reply: { id: command.id, data: command.data } });
+    });
+  });
+}
+
+/** A backend puts the user into a channel, and takes it out again. */
+async function moved({ until }) {
+  const channel = channels.find((one) => one.startsWith('chat:')).replace(/:.*/, ':moved');
+  for (const [method, op] of [['Join', 'joined'], ['Leave', 'left']]) {
+    const move = promisify((request, done) => connections[method](request, bearer(key), { deadline: Date.now() + 20_000 }, done));
+    await move({ user: 'ada', channel });
+    await until(op);
+  }
+}
+
+/** More than anybody keeps, in a channel of which nothing is in the catalog, while nobody reads: what is lost is told. */
+async function tooSlow() {
+  const channel = 'bulk:load';
+  const slow = await connect(token, { checkEvents: false });
+  await slow.ask({ op: 'join', channel });
+  const get = (path) => fetch(`http://${address}${path}`, { headers: { authorization: `Bearer ${token}` } });
+  const { cursor } = await (await get(`/v1/poll?channel=${channel}`)).json();
+  const stream = used.includes('sse') ? await get(`/v1/sse?channel=${channel}`) : undefined;
+  slow.socket.pause();
+  const data = Buffer.from(JSON.stringify('x'.repeat(500_000)));
+  for (let count = 0; count < 60; count += 1) await publish({ channel, type: 'load', data });
+  slow.socket.resume();
+  await slow.until('gap');
+  slow.socket.close();
+  if (stream !== undefined) await untilBlock(stream.body, 'fanline.gap');
+  const lost = await get(`/v1/poll?channel=${channel}&cursor=${encodeURIComponent(cursor)}`);
+  checkFrame('fanline.poll', await lost.json(), 'lost');
+}
+
+/** Opens a stream and reads it until a block with this name came. */
+async function streamUntil(name, channel, withToken) {
+  const answer = await fetch(`http://${address}/v1/sse?channel=${encodeURIComponent(channel)}`, {
+    headers: { authorization: `Bearer ${withToken}`, accept: 'text/event-stream' },
+  });
+  await untilBlock(answer.body, name);
+}
+
+async function untilBlock(body, name) {
+  const found = new Error('found');
+  await readBlocks(body, (block) => {
+    checkBlock(block.event ?? 'message', JSON.parse(block.data));
+    if (block.event === name) throw found;
+  }).catch((error) => { if (error !== found) throw error; });
 }
 
 /** The hub says why it goes, with a code that the document explains. */
 async function drained(session) {
   process.kill(Number(pid), 'SIGTERM');
   const code = await session.closed;
+  await Promise.all(streams);
   if (!served['x-fanline'].closeCodes.some((one) => one.code === code)) faults.push(`the close code ${code} is not explained`);
 }
 
@@ -191,18 +261,19 @@ function fromGrpc({ id, channel, type, data, time, position, user, headers }) {
 async function openSse() {
   const query = channels.map((channel) => `channel=${encodeURIComponent(channel)}`).join('&');
   const answer = await fetch(`http://${address}/v1/sse?${query}`, {
-    headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' }, signal: stop.signal,
+    headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
   });
   if (answer.status !== 200) throw new Error(`SSE: ${answer.status} ${await answer.text()}`);
   let open;
   const isOpen = new Promise((resolve) => { open = resolve; });
-  readBlocks(answer.body, (block) => {
+  // It stays until the hub ends it.
+  streams.push(readBlocks(answer.body, (block) => {
     const name = block.event ?? 'message';
     const payload = JSON.parse(block.data);
     checkBlock(name, payload);
     if (name === 'fanline.open') open();
     if (name === 'message') checkEvent('sse', payload);
-  }).catch((error) => stop.signal.aborted || faults.push(`sse: ${error}`));
+  }).catch((error) => faults.push(`sse: ${error}`)));
   await isOpen;
 }
 
@@ -276,4 +347,5 @@ async function uplink() {
   await ask('fanline.uplink.presence', `/v1/presence?channel=${name}`);
   await ask('fanline.uplink.history', `/v1/history?channel=${name}&since=earliest`);
   await ask('fanline.uplink.call', '/v1/call', { method: 'nobody.answers', data: {} });
+  await ask('fanline.uplink.call', '/v1/call', { method: 'echo.back', data: { said: 'hello' } });
 }

@@ -1,6 +1,6 @@
 //! Long-polling and the uplink: each route as a channel with a request and its reply (contract sections 6 and 7).
 
-use super::object::{Object, list_of, map_of, reference, text, truth, whole};
+use super::object::{Object, constant, list_of, map_of, reference, text, truth, whole};
 use super::operations;
 use super::parts::{Action, Message, Operation, Parts};
 use super::vocabulary::{
@@ -82,11 +82,9 @@ fn status(message: Message, status: u16) -> Message {
 }
 
 fn poll() -> Route {
-    let began = start(Object::new("PollChannel")).optional(
-        "position",
-        reference(POSITION),
-        "Where the stream of the channel starts.",
-    );
+    let began = start(Object::new("PollChannel"))
+        .optional("position", reference(POSITION), "Where the stream of the channel starts.")
+        .build();
     let query = Object::new("PollQuery")
         .field("channel", list_of(reference(CHANNEL)), "The channels; the parameter is repeated.")
         .optional(
@@ -108,7 +106,7 @@ fn poll() -> Route {
         .field("more", truth(), "There is more: the next poll answers at once.")
         .field(
             "channels",
-            map_of(began.build()),
+            map_of(began.clone()),
             "How the stream of a channel went on, where there is something to say.",
         )
         .build();
@@ -116,10 +114,12 @@ fn poll() -> Route {
         .field("status", whole(), "410.")
         .optional("title", text(), "The status in words.")
         .field("detail", text(), "What is wrong, for people.")
-        .field("reason", text(), "Why the cursor could not be resumed from.")
+        .field("reason", constant("POSITION_LOST"), "")
+        .optional("field", text(), "What of the request it is about: the cursor.")
         .field("reset", truth(), "True: go on with one of the two cursors.")
         .optional("oldest", text(), "From here on, what history still holds follows.")
         .field("cursor", text(), "From here on, only new events follow.")
+        .field("channels", map_of(began), "Of each channel, whether and why it lost its place.")
         .build();
     Route {
         channel: "fanline.poll",
@@ -146,7 +146,9 @@ fn poll() -> Route {
                 Message::new("fanline.poll.lost", "Position lost", "History does not reach back to the cursor.", lost)
                     .example(json!({
                         "status": 410, "title": "Gone", "detail": "history does not reach back to the cursor",
-                        "reason": "trimmed", "reset": true, "oldest": "k3Xq9TzB-12", "cursor": SOME_POSITION,
+                        "reason": "POSITION_LOST", "field": "cursor", "reset": true, "oldest": "k3Xq9TzB-12",
+                        "cursor": SOME_POSITION,
+                        "channels": { "chat:lobby": { "position": SOME_POSITION, "recovered": false, "reason": "trimmed" } },
                     })),
                 410,
             ),

@@ -3,7 +3,7 @@
 //! There is no binding for SSE in AsyncAPI: the HTTP part uses `http`, and the rest the extension `x-sse`, whose fields
 //! are those of a block.
 
-use super::object::{Object, list_of, map_of, reference, text, truth, whole};
+use super::object::{Object, constant, list_of, map_of, reference, text, truth, whole};
 use super::parts::{Action, Message, Operation, Parts};
 use super::vocabulary::{
     CHANNEL, EVENT, LOSS, MEMBER, POSITION, PROBLEM_MESSAGE, REASON, SOME_CONNECTION,
@@ -150,7 +150,11 @@ fn blocks(parts: &mut Parts) {
         "A backend put the stream into a channel. From the second channel on, events have no `id`, and cursor blocks follow.",
         Object::new("SseJoined")
             .field("channel", reference(CHANNEL), "")
-            .field("position", reference(POSITION), "")
+            .field(
+                "position",
+                reference(POSITION),
+                "The first event that follows is the next after this.",
+            )
             .build(),
         json!({ "event": "fanline.joined" }),
         json!({ "channel": "chat:lobby", "position": SOME_POSITION }),
@@ -161,7 +165,7 @@ fn blocks(parts: &mut Parts) {
         "A backend took the stream out of a channel.",
         Object::new("SseLeft")
             .field("channel", reference(CHANNEL), "")
-            .field("reason", text(), "`server`.")
+            .field("reason", constant("server"), "")
             .build(),
         json!({ "event": "fanline.left" }),
         json!({ "channel": "chat:lobby", "reason": "server" }),

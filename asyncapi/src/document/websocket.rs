@@ -365,8 +365,8 @@ fn pushes(parts: &mut Parts) {
         "fanline.ws.left",
         "left",
         "The hub took the connection out of a channel.",
-        channel(push("WsLeft", "left")).field("reason", reference(REASON), "").build(),
-        json!({ "op": "left", "channel": "chat:lobby", "reason": "PERMISSION_DENIED" }),
+        channel(push("WsLeft", "left")).field("reason", constant("server"), "").build(),
+        json!({ "op": "left", "channel": "chat:lobby", "reason": "server" }),
     );
     add(
         "fanline.ws.expiring",

@@ -66,6 +66,8 @@ fn with_the_demo_catalog() -> HubBuilder {
         .set("namespaces.orders.history_size", 100)
         .set("namespaces.ticker.subscribe", "anyone")
         .set("namespaces.ticker.history_size", 100)
+        .set("namespaces.bulk.history_size", 2)
+        .set("namespaces.bulk.schema", "off")
         .set("drain.window", "100ms")
 }
 
@@ -90,30 +92,15 @@ async fn every_example_arrives_everywhere_and_every_frame_is_as_the_document_say
     for transport in TRANSPORTS {
         assert!(seen["delivered"][transport].as_u64() >= Some(published), "{transport}: {seen}");
     }
-    for frame in FRAMES {
-        assert!(seen["frames"][frame].as_u64() > Some(0), "no {frame} was seen: {seen}");
-    }
+    assert_eq!(seen["unseen"], json!(UNSEEN), "{seen}");
 }
 
 /// The ways that events are read back on.
 const TRANSPORTS: [&str; 4] = ["websocket", "sse", "long-poll", "grpc"];
 
-/// Control frames that the script gets the hub to send.
-const FRAMES: [&str; 13] = [
-    "fanline.ws.welcome",
-    "fanline.ws.event",
-    "fanline.ws.presenceChange",
-    "fanline.ws.expiring",
-    "fanline.ws.closing",
-    "fanline.ws.authOk",
-    "fanline.ws.joinOk",
-    "fanline.ws.leaveOk",
-    "fanline.ws.publishOk",
-    "fanline.ws.presenceOk",
-    "fanline.ws.historyOk",
-    "fanline.ws.pong",
-    "fanline.ws.error",
-];
+/// The only message of these transports that the hub is not brought to send here: it is for overload, on a hub that has no
+/// place left.
+const UNSEEN: [&str; 1] = ["fanline.sse.retry"];
 
 #[tokio::test]
 async fn a_stale_file_is_told_by_the_exit_code() {
