@@ -2,6 +2,7 @@
 //!
 //! Each scenario prints its seed and what became of the events. What two nodes do on a good day is in `two_nodes`.
 
+mod amplification;
 mod death;
 mod failover;
 mod order;
