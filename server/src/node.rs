@@ -152,6 +152,11 @@ impl Node {
         let facts = docs::facts_of(&docs, addresses, &public, &grpc, &limits, console);
         let documents = Documents::new(reload.catalog.clone(), facts);
 
+        let readiness = readiness.with("drain", {
+            let drain = shutdown.drain.clone();
+            move || drain.is_cancelled().then_some("the process is stopping")
+        });
+        let readiness = Arc::new(readiness);
         let grpc_front = fanline_grpc::router(GrpcParts {
             hub: hub.clone(),
             backends: Backends::with_keys(api_keys)
@@ -160,6 +165,10 @@ impl Node {
             catalog: Arc::new(documents.clone()),
             token_life_max,
             metrics: GrpcMetrics::register(&mut registry),
+            is_ready: {
+                let readiness = Arc::clone(&readiness);
+                Arc::new(move || readiness.is_ready())
+            },
             stop: shutdown.drain.clone(),
         });
         let edge = Edge::new(EdgeParts {
@@ -183,10 +192,6 @@ impl Node {
         let occasions = Occasions::take(extras.watch_catalog).context("SIGHUP cannot be taken")?;
         lasting.spawn(reload.run(occasions, shutdown.clone()));
 
-        let readiness = readiness.with("drain", {
-            let drain = shutdown.drain.clone();
-            move || drain.is_cancelled().then_some("the process is stopping")
-        });
         let serve =
             |listener: Listener, routes: Router, shutdown: Shutdown, tasks: &TaskTracker| {
                 tasks.spawn(listener.serve(routes, shutdown, tasks.clone()));

@@ -37,6 +37,11 @@ impl Readiness {
         self
     }
 
+    /// Whether every check passes.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.checks.iter().all(|(_, check)| check().is_none())
+    }
+
     fn failures(&self) -> Map<String, serde_json::Value> {
         let failure = |(name, check): &(&'static str, Check)| {
             check().map(|what| ((*name).to_owned(), what.into()))
@@ -52,10 +57,10 @@ impl fmt::Debug for Readiness {
 }
 
 /// The routes of the listener.
-pub(crate) fn router(registry: Registry, readiness: Readiness) -> Router {
+pub(crate) fn router(registry: Registry, readiness: Arc<Readiness>) -> Router {
     Router::new()
         .route("/livez", get(live))
-        .route("/readyz", get(ready).with_state(Arc::new(readiness)))
+        .route("/readyz", get(ready).with_state(readiness))
         .route("/metrics", get(metrics).with_state(Arc::new(registry)))
         .fallback(problem::not_found)
 }
@@ -106,7 +111,8 @@ mod tests {
         let draining = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&draining);
         let drain = move || seen.load(Ordering::Relaxed).then_some("the process is stopping");
-        let router = router(Registry::default(), Readiness::default().with("drain", drain));
+        let router =
+            router(Registry::default(), Arc::new(Readiness::default().with("drain", drain)));
 
         assert_eq!(ask(&router, "/readyz").await, (StatusCode::OK, r#"{"ready":true}"#.to_owned()));
         draining.store(true, Ordering::Relaxed);
@@ -123,7 +129,7 @@ mod tests {
         let mut registry = Registry::default();
         let counter = prometheus_client::metrics::counter::Counter::<u64>::default();
         registry.register("fanline_tests", "Tests", counter);
-        let router = router(registry, Readiness::default());
+        let router = router(registry, Arc::default());
 
         let (status, text) = ask(&router, "/metrics").await;
         assert_eq!(status, StatusCode::OK);

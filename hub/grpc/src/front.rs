@@ -12,7 +12,7 @@ use crate::command_bus::CommandBus;
 use crate::connections::Connections;
 use crate::count;
 use crate::deadline;
-use crate::health::NodeHealth;
+use crate::health::{IsReady, NodeHealth};
 use crate::message_size::{ANSWER_BYTES_MAX, request_bytes_max};
 use crate::metrics::GrpcMetrics;
 use crate::publisher::Publisher;
@@ -62,6 +62,8 @@ pub struct GrpcParts {
     pub token_life_max: Duration,
     /// The counters.
     pub metrics: GrpcMetrics,
+    /// Whether the node can take calls, for health.
+    pub is_ready: IsReady,
     /// The node drains: health says so and streams end, while calls that came are answered.
     pub stop: CancellationToken,
 }
@@ -71,7 +73,7 @@ pub struct GrpcParts {
 /// # Panics
 /// When the descriptor set of `fanline.v1` cannot be read, which its own tests exclude.
 pub fn router(parts: GrpcParts) -> Router {
-    let GrpcParts { hub, backends, catalog, token_life_max, metrics, stop } = parts;
+    let GrpcParts { hub, backends, catalog, token_life_max, metrics, is_ready, stop } = parts;
     let request_bytes_max = request_bytes_max(hub.limits());
     let publisher = PublisherServer::new(Publisher::new(hub.clone(), stop.clone()))
         .max_decoding_message_size(request_bytes_max)
@@ -100,7 +102,7 @@ pub fn router(parts: GrpcParts) -> Router {
         .reset_fallback()
         .route_layer(from_fn_with_state(request_bytes_max, status::explain_too_large))
         .route_layer(from_fn_with_state(backends, auth::authenticate));
-    let without_key = Routes::new(HealthServer::new(NodeHealth::new(SERVICES, stop)))
+    let without_key = Routes::new(HealthServer::new(NodeHealth::new(SERVICES, is_ready, stop)))
         .into_axum_router()
         .reset_fallback();
 
@@ -168,6 +170,7 @@ mod tests {
             catalog: Arc::new(NoCatalog),
             token_life_max: Duration::from_secs(24 * 3600),
             metrics: GrpcMetrics::register(registry),
+            is_ready: Arc::new(|| true),
             stop: CancellationToken::new(),
         })
     }

@@ -1,35 +1,52 @@
-//! `grpc.health.v1`: whether to send calls here. Serving until the node drains.
+//! `grpc.health.v1`: whether to send calls here. Serving while the node is ready, until it drains.
 //!
 //! Answered without a credential, as probes have none, and it tells nothing else.
 
 use crate::status;
 use futures_util::stream::{self, Stream, StreamExt};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+/// Between two looks for a watcher.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Says whether the node can take calls; called often, so it only looks.
+pub type IsReady = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// The health of the node and of each service by name, which is the same for all.
 pub(crate) struct NodeHealth {
     /// The names that are asked for; the empty one is the whole node.
     services: &'static [&'static str],
+    is_ready: IsReady,
     stop: CancellationToken,
 }
 
 impl NodeHealth {
-    pub(crate) fn new(services: &'static [&'static str], stop: CancellationToken) -> Self {
-        NodeHealth { services, stop }
+    pub(crate) fn new(
+        services: &'static [&'static str],
+        is_ready: IsReady,
+        stop: CancellationToken,
+    ) -> Self {
+        NodeHealth { services, is_ready, stop }
     }
 
     /// None: no service has this name.
     fn status(&self, service: &str) -> Option<ServingStatus> {
         let known = service.is_empty() || self.services.contains(&service);
-        known.then(|| match self.stop.is_cancelled() {
-            true => ServingStatus::NotServing,
-            false => ServingStatus::Serving,
-        })
+        known.then(|| serving(&self.is_ready, &self.stop))
+    }
+}
+
+fn serving(is_ready: &IsReady, stop: &CancellationToken) -> ServingStatus {
+    match !stop.is_cancelled() && is_ready() {
+        true => ServingStatus::Serving,
+        false => ServingStatus::NotServing,
     }
 }
 
@@ -50,17 +67,27 @@ impl Health for NodeHealth {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let now = self.status(&request.get_ref().service);
-        let now = now.unwrap_or(ServingStatus::ServiceUnknown);
-        let stopped = self.stop.clone().cancelled_owned();
-        let drains = stream::once(stopped).flat_map(move |()| {
-            let told =
-                (now == ServingStatus::Serving).then(|| Ok(answer(ServingStatus::NotServing)));
-            // The end of the stream lets its connection end: nobody's drain waits for a probe.
-            let end = Err(status::of(&status::draining()));
-            stream::iter(told.into_iter().chain([end]))
+        let known = self.status(&request.get_ref().service).is_some();
+        let (is_ready, stop) = (Arc::clone(&self.is_ready), self.stop.clone());
+        let first = if known { serving(&is_ready, &stop) } else { ServingStatus::ServiceUnknown };
+        // Until the drain: its end of the stream lets the connection end, and nobody's drain waits for a probe.
+        let changes = stream::unfold((first, false), move |(told, ended)| {
+            let (is_ready, stop) = (Arc::clone(&is_ready), stop.clone());
+            async move {
+                while !ended {
+                    let now = if known { serving(&is_ready, &stop) } else { told };
+                    if now != told {
+                        return Some((Ok(answer(now)), (now, false)));
+                    }
+                    if stop.is_cancelled() {
+                        return Some((Err(status::of(&status::draining())), (told, true)));
+                    }
+                    let _looked = stop.run_until_cancelled(tokio::time::sleep(LOOK)).await;
+                }
+                None
+            }
         });
-        let watch = stream::once(async move { Ok(answer(now)) }).chain(drains);
+        let watch = stream::once(async move { Ok(answer(first)) }).chain(changes);
         Ok(Response::new(Box::pin(watch)))
     }
 }
@@ -72,10 +99,15 @@ fn answer(status: ServingStatus) -> HealthCheckResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use tonic::Code;
 
     fn request(service: &str) -> Request<HealthCheckRequest> {
         Request::new(HealthCheckRequest { service: service.to_owned() })
+    }
+
+    fn always() -> IsReady {
+        Arc::new(|| true)
     }
 
     async fn check(health: &NodeHealth, service: &str) -> Result<ServingStatus, Code> {
@@ -88,7 +120,7 @@ mod tests {
     #[tokio::test]
     async fn the_node_and_its_services_serve_until_it_drains() {
         let stop = CancellationToken::new();
-        let health = NodeHealth::new(&["fanline.v1.Publisher"], stop.clone());
+        let health = NodeHealth::new(&["fanline.v1.Publisher"], always(), stop.clone());
         for service in ["", "fanline.v1.Publisher"] {
             assert_eq!(check(&health, service).await, Ok(ServingStatus::Serving));
         }
@@ -102,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn a_watcher_is_told_of_the_drain_and_let_go() {
         let stop = CancellationToken::new();
-        let health = NodeHealth::new(&[], stop.clone());
+        let health = NodeHealth::new(&[], always(), stop.clone());
         let mut watch = health.watch(request("")).await.unwrap().into_inner();
         let mut unknown = health.watch(request("other")).await.unwrap().into_inner();
         let next =
@@ -115,6 +147,22 @@ mod tests {
             let end = stream.next().await.unwrap().unwrap_err();
             assert_eq!(end.code(), Code::Unavailable);
             assert!(stream.next().await.is_none());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_is_not_ready_does_not_serve_and_a_watcher_hears_of_each_change() {
+        let ready = Arc::new(AtomicBool::new(true));
+        let seen = Arc::clone(&ready);
+        let is_ready: IsReady = Arc::new(move || seen.load(Ordering::Relaxed));
+        let health = NodeHealth::new(&[], is_ready, CancellationToken::new());
+        let mut watch = health.watch(request("")).await.unwrap().into_inner();
+        for expected in [true, false, true] {
+            ready.store(expected, Ordering::Relaxed);
+            let expected =
+                if expected { ServingStatus::Serving } else { ServingStatus::NotServing };
+            assert_eq!(check(&health, "").await, Ok(expected));
+            assert_eq!(watch.next().await.unwrap().unwrap().status(), expected);
         }
     }
 }

@@ -42,6 +42,7 @@ mod unanswered;
 pub mod handlers;
 
 pub use front::{GrpcParts, router};
+pub use health::IsReady;
 pub use metrics::GrpcMetrics;
 pub use status::code;
 

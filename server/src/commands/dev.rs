@@ -13,7 +13,7 @@ use fanline_core::clock::SystemClock;
 use fanline_core::random::Random;
 use serde_json::json;
 
-use crate::config::{ConfigOrigin, Loaded};
+use crate::config::{BrokerSettings, ConfigOrigin, Loaded};
 use crate::lifecycle::Signals;
 use crate::mint::{Mint, grants};
 use crate::new_key::NewKey;
@@ -34,11 +34,16 @@ pub(super) async fn run() -> Result<ExitCode> {
     let token = token(&loaded)?;
     let settings = loaded.settings()?;
     telemetry::start(&settings.telemetry)?;
+    // The environment may have chosen another one.
+    let place = match &settings.broker {
+        BrokerSettings::Memory => "in memory",
+        BrokerSettings::Redis(_) => "on Redis",
+    };
 
     let signals = Signals::take().context("signals cannot be taken over")?;
     let extras = Extras { console_token: Some(token.clone()), watch_catalog: true };
     let node = Node::start(settings, origin, extras)?;
-    let greeting = greeting(&node.addresses(), &token, &api_key.key, &program());
+    let greeting = greeting(place, &node.addresses(), &token, &api_key.key, &program());
     write!(io::stdout(), "{greeting}")?;
     Ok(node.run(signals).await.into())
 }
@@ -95,13 +100,19 @@ fn program() -> String {
 }
 
 /// What a newcomer reads: where things are, and what to paste next.
-fn greeting(addresses: &Addresses, token: &str, api_key: &str, program: &str) -> String {
+fn greeting(
+    place: &str,
+    addresses: &Addresses,
+    token: &str,
+    api_key: &str,
+    program: &str,
+) -> String {
     let Addresses { public, grpc, ops } = addresses;
     let publication =
         json!({ "channel": "chat:lobby", "type": "message", "data": BASE64.encode(DATA) });
     format!(
         r#"
-  Fanline is running, in memory and with throw-away keys. Ctrl-C stops it.
+  Fanline is running, {place} and with throw-away keys. Ctrl-C stops it.
 
     console     http://{public}/
     docs        http://{public}/docs/

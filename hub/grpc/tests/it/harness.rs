@@ -63,6 +63,7 @@ impl Front {
             catalog: Arc::new(NoCatalog),
             token_life_max: TOKEN_LIFE_MAX,
             metrics: GrpcMetrics::register(&mut registry),
+            is_ready: Arc::new(|| true),
             stop: stop.clone(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
