@@ -59,7 +59,7 @@ impl Hub {
             .stdout(Stdio::null())
             .spawn()
             .with_context(|| format!("starting {}", binary.display()))?;
-        let mut hub = Self { child, listeners, token: token()?, _folder: folder };
+        let mut hub = Self { child, listeners, token: token("bench")?, _folder: folder };
         hub.wait_until_ready(binary)?;
         Ok(hub)
     }
@@ -70,6 +70,11 @@ impl Hub {
 
     pub(crate) fn public(&self) -> SocketAddr {
         self.listeners.public
+    }
+
+    /// A token of another user, by its number.
+    pub(crate) fn token_of(&self, user: usize) -> Result<String> {
+        token(&format!("bench{user}"))
     }
 
     pub(crate) fn grpc(&self) -> SocketAddr {
@@ -167,12 +172,12 @@ log = "warn"
     )
 }
 
-fn token() -> Result<String> {
+fn token(user: &str) -> Result<String> {
     let header = Header { kid: Some("bench".to_owned()), ..Header::default() };
     let claims = json!({
         "iss": "fanline-bench",
         "aud": "fanline",
-        "sub": "bench",
+        "sub": user,
         "exp": get_current_timestamp() + TOKEN_LIFETIME_SECONDS,
         "channels": {"subscribe": ["bench:*"]},
     });
@@ -202,7 +207,8 @@ mod tests {
         expected.set_issuer(&["fanline-bench"]);
         let key = DecodingKey::from_secret(TOKEN_SECRET.as_bytes());
         let token =
-            jsonwebtoken::decode::<serde_json::Value>(token().unwrap(), &key, &expected).unwrap();
+            jsonwebtoken::decode::<serde_json::Value>(token("bench").unwrap(), &key, &expected)
+                .unwrap();
         assert_eq!(token.header.kid.as_deref(), Some("bench"));
         assert_eq!(token.claims["channels"]["subscribe"][0], "bench:*");
     }

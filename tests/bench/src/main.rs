@@ -17,6 +17,7 @@ mod latency;
 mod ledger;
 mod load;
 mod members;
+mod parked;
 mod publisher;
 mod redis;
 mod report;
