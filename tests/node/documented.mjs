@@ -347,5 +347,6 @@ async function uplink() {
   await ask('fanline.uplink.presence', `/v1/presence?channel=${name}`);
   await ask('fanline.uplink.history', `/v1/history?channel=${name}&since=earliest`);
   await ask('fanline.uplink.call', '/v1/call', { method: 'nobody.answers', data: {} });
+  await ask('fanline.uplink.tickets', '/v1/tickets', {});
   await ask('fanline.uplink.call', '/v1/call', { method: 'echo.back', data: { said: 'hello' } });
 }

@@ -25,7 +25,7 @@ struct Route {
 
 /// Adds the routes.
 pub(super) fn add(parts: &mut Parts) {
-    for route in [poll(), publish(), call(), presence(), history()] {
+    for route in [poll(), publish(), call(), presence(), history(), tickets()] {
         let Route {
             channel,
             operation,
@@ -230,6 +230,33 @@ fn presence() -> Route {
             Message::new("fanline.uplink.members", "Members", "The members of the channel.", answer).example(json!({
                 "members": [{ "connection": SOME_CONNECTION, "user": "u42", "joined_at": SOME_TIME }],
             })),
+            200,
+        )],
+    }
+}
+
+fn tickets() -> Route {
+    let answer = Object::new("UplinkTicket")
+        .field("ticket", text(), "For the query of one request: `?ticket=`.")
+        .field("expires_in", whole(), "Seconds until it is good for nothing.")
+        .build();
+    Route {
+        channel: "fanline.uplink.tickets",
+        operation: "uplinkTicket",
+        method: "POST",
+        path: "/v1/tickets",
+        server: "uplink",
+        title: "Get a ticket",
+        summary: "A ticket lets one request in that cannot carry the token, such as a WebSocket from another site.",
+        query: None,
+        request: bodiless(
+            "fanline.uplink.tickets",
+            "Ticket request",
+            "The token stands in `Authorization`.",
+        ),
+        reply: vec![status(
+            Message::new("fanline.uplink.ticket", "Ticket", "Good once.", answer)
+                .example(json!({ "ticket": "p8Jm2vXq0c", "expires_in": 30 })),
             200,
         )],
     }

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 pub(super) fn servers(facts: &HubFacts) -> Value {
     let HubFacts { public, grpc, .. } = facts;
     json!({
-        "websocket": server(public, ["ws", "wss"], "WebSocket rooms", &["bearer", "websocketBearer", "cookie"]),
-        "sse": server(public, ["http", "https"], "Server-sent events", &["bearer", "cookie"]),
-        "longPoll": server(public, ["http", "https"], "Long-polling", &["bearer", "cookie"]),
-        "uplink": server(public, ["http", "https"], "HTTP uplink", &["bearer", "cookie"]),
+        "websocket": server(public, ["ws", "wss"], "WebSocket rooms", &["bearer", "websocketBearer", "cookie", "ticket"]),
+        "sse": server(public, ["http", "https"], "Server-sent events", &["bearer", "cookie", "ticket"]),
+        "longPoll": server(public, ["http", "https"], "Long-polling", &["bearer", "cookie", "ticket"]),
+        "uplink": server(public, ["http", "https"], "HTTP uplink", &["bearer", "cookie", "ticket"]),
         "grpc": server(grpc, ["grpc", "grpcs"], "gRPC for backends", &["apiKey", "serviceToken", "clientCertificate"]),
     })
 }
@@ -44,6 +44,10 @@ pub(super) fn security_schemes() -> Value {
         "cookie": {
             "type": "httpApiKey", "in": "cookie", "name": "fanline_token",
             "description": "The token in a cookie; only from an allowed origin.",
+        },
+        "ticket": {
+            "type": "httpApiKey", "in": "query", "name": "ticket",
+            "description": "A ticket from `POST /v1/tickets`, good once and for half a minute.",
         },
         "apiKey": {
             "type": "http", "scheme": "bearer",
