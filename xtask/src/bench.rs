@@ -54,6 +54,7 @@ impl Bench {
         let Some(subcommand) = self.measure.subcommand() else {
             let mut measure = workspace.cargo();
             measure.args(["bench", "--locked", "--quiet", "--package", "fanline-asyncapi"]);
+            measure.args(["--bench", "validation"]);
             return process::run(&mut measure);
         };
         let profile = if self.quick { Profile::Quick } else { Profile::Shipped };
