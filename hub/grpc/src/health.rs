@@ -74,7 +74,10 @@ impl Health for NodeHealth {
         let changes = stream::unfold((first, false), move |(told, ended)| {
             let (is_ready, stop) = (Arc::clone(&is_ready), stop.clone());
             async move {
-                while !ended {
+                if ended {
+                    return None;
+                }
+                loop {
                     let now = if known { serving(&is_ready, &stop) } else { told };
                     if now != told {
                         return Some((Ok(answer(now)), (now, false)));
@@ -84,7 +87,6 @@ impl Health for NodeHealth {
                     }
                     let _looked = stop.run_until_cancelled(tokio::time::sleep(LOOK)).await;
                 }
-                None
             }
         });
         let watch = stream::once(async move { Ok(answer(first)) }).chain(changes);
