@@ -10,7 +10,7 @@ use super::section::section;
 const KINDS: [&str; 4] = ["dns:", "uri:", "email:", "cn:"];
 
 section! {
-    /// A backend that needs no API key, as its certificate says who it is. Needs client_ca in [grpc].
+    /// A backend that needs no API key, as its certificate says who it is. Needs client_ca in `[grpc]`.
     CertificateConfig {
         /// Name of the backend, for logs.
         name: Option<String> = None, like r#""billing""#;
