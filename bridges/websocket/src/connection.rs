@@ -315,8 +315,7 @@ impl Connection {
     fn end_with(&mut self, last: Option<bytes::Bytes>) {
         if self.phase == Phase::Open {
             self.phase = Phase::Closing;
-            (self.session, self.work) = (None, None);
-            self.calls = Calls::default();
+            self.leave_all();
             last.into_iter().for_each(|frame| self.socket.outbox.push(frame));
         }
     }
@@ -324,6 +323,12 @@ impl Connection {
     /// When the client is to come back: not all at once.
     pub(crate) fn reconnect_after(&self) -> Duration {
         self.edge.hub.random().between(Duration::ZERO, RECONNECT_WITHIN)
+    }
+
+    /// Ends all that the connection follows and waits for.
+    pub(crate) fn leave_all(&mut self) {
+        (self.session, self.work) = (None, None);
+        self.calls = Calls::default();
     }
 
     fn expect_pong(&mut self) {

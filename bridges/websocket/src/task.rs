@@ -9,7 +9,7 @@ use fanline_edge::metrics::EdgeMetrics;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 /// The task of one connection. A defect met by one connection ends that one, and is counted.
@@ -49,6 +49,14 @@ impl Future for ConnectionTask {
                 Poll::Ready(())
             }
         }
+    }
+}
+
+/// Leaves the channels before the connection is let go: the fan-out may be the last to hold it, at a moment at which it also
+/// holds the list that the subscriptions of the connection would have to be taken off.
+impl Drop for ConnectionTask {
+    fn drop(&mut self) {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).leave_all();
     }
 }
 

@@ -97,6 +97,9 @@ impl Feed {
 
     /// Lets the fan-out try `express` before it wakes the task that [polls](Self::poll_deliver) this feed: for the
     /// channels that come in from now on.
+    ///
+    /// The feed must be dropped by whoever polls it, and not with the last `Arc` of `express`: that may be held by the
+    /// fan-out, which then holds the list of listeners that the feed's subscriptions are on.
     pub fn serve_by(&mut self, express: Weak<dyn Express>) {
         self.express = Some(express);
     }
