@@ -68,3 +68,39 @@ impl Express for Shared {
         catch_unwind(AssertUnwindSafe(move || connection.serve(slot))).unwrap_or(false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::Io;
+    use crate::socket::Socket;
+    use fanline_edge::Subprotocols;
+    use fanline_edge::metrics::Transport;
+    use fanline_edge::testing::TestEdge;
+    use http::Request;
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[tokio::test]
+    async fn who_is_let_go_follows_nothing_however_long_the_fan_out_holds_it() {
+        let edge = TestEdge::start();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, peer) = listener.accept().await.unwrap();
+        let bearer = format!("Bearer {}", edge.token("ada", Duration::from_secs(60)));
+        let (request, ()) =
+            Request::builder().header("authorization", bearer).body(()).unwrap().into_parts();
+        let entrance = edge.enter(peer.ip(), &request, &Subprotocols::default()).await.unwrap();
+        let counted = edge.metrics.connected(Transport::WebSocket);
+        let socket = Socket::new(Io::Tcp(server), Vec::new(), 1024, 1024);
+        let task = ConnectionTask::new(edge.metrics.clone(), |express| {
+            Connection::new((*edge).clone(), entrance, counted, socket, express)
+        });
+        let held_by_the_fan_out = Arc::clone(&task.shared);
+        let follows = || held_by_the_fan_out.0.lock().unwrap().session.is_some();
+        assert!(follows());
+        drop(task);
+        assert!(!follows());
+    }
+}
