@@ -7,16 +7,16 @@ use crate::Catalog;
 use crate::catalog::{Address, Enforcement, EnforcementDefaults, EventDefinition, Publisher, View};
 use crate::checker::Checker;
 use crate::json;
-use crate::transcode::{is_protobuf, to_json};
+use crate::transcode::{Plans, Transcoder, is_protobuf};
 use fanline_core::event::{EventType, Payload};
 use fanline_core::publish::Origin;
 use fanline_core::refusal::Violation;
 use fanline_core::validator::{Candidate, EventValidator, Verdict};
 use fanline_core::{ChannelName, Reason, Refusal};
-use prost_reflect::MessageDescriptor;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Event types that a refusal names as those that were perhaps meant.
 const NAMED_MAX: usize = 5;
@@ -38,15 +38,18 @@ struct Rule {
     enforcement: Option<Enforcement>,
     checker: Checker,
     /// What a protobuf body is. None: bodies are JSON only.
-    message: Option<MessageDescriptor>,
+    transcoder: Option<Transcoder>,
 }
 
 impl CatalogValidator {
     /// Compiles a catalog.
     #[must_use]
     pub fn new(catalog: &Catalog) -> Self {
-        let rules =
-            catalog.events().map(|event| (event.name.clone(), Rule::new(catalog, event))).collect();
+        let plans = catalog.descriptors.as_ref().map(Plans::new);
+        let rule = |event: &EventDefinition| {
+            (event.name.clone(), Rule::new(catalog, event, plans.as_ref()))
+        };
+        let rules = catalog.events().map(rule).collect();
         let namespaces =
             catalog.channels().iter().map(|channel| channel.address.namespace().to_owned());
         CatalogValidator {
@@ -129,16 +132,17 @@ impl EventValidator for CatalogValidator {
 }
 
 impl Rule {
-    fn new(catalog: &Catalog, event: &EventDefinition) -> Self {
+    fn new(catalog: &Catalog, event: &EventDefinition, plans: Option<&Arc<Plans>>) -> Self {
         let channels = event.channels.iter().filter_map(|id| catalog.channel(id));
         Rule {
             addresses: channels.map(|channel| channel.address.clone()).collect(),
             publisher: event.publisher,
             enforcement: event.enforcement,
             checker: Checker::of(catalog, &event.schema, View::Publish),
-            message: event.message.as_deref().and_then(|name| {
-                catalog.descriptors.as_ref().and_then(|pool| pool.get_message_by_name(name))
-            }),
+            transcoder: event
+                .message
+                .as_deref()
+                .and_then(|message| Transcoder::new(plans?, message)),
         }
     }
 
@@ -183,16 +187,16 @@ impl Rule {
         if content_type.is_json() {
             return self.check_json(payload.data()).map(|()| None);
         }
-        match &self.message {
-            Some(message) if is_protobuf(content_type.as_str()) => {
+        match &self.transcoder {
+            Some(transcoder) if is_protobuf(content_type.as_str()) => {
                 let value =
-                    to_json(payload.data(), message).map_err(|violation| vec![violation])?;
+                    transcoder.to_json(payload.data()).map_err(|violation| vec![violation])?;
                 self.check_value(&value)?;
                 let text = to_raw_value(&value).expect("a value has a text");
                 Ok(Some(Payload::json(&text)))
             }
             Some(_) | None => {
-                let or = if self.message.is_some() { " or application/protobuf" } else { "" };
+                let or = if self.transcoder.is_some() { " or application/protobuf" } else { "" };
                 let message = format!(
                     "the content type is {}; events of this type are application/json{or}",
                     content_type.as_str()

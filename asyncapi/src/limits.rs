@@ -12,6 +12,9 @@ pub const FOLDER_DEPTH: usize = 16;
 /// Levels of arrays and objects in JSON. Well under the 100 of protobuf, and enough for any event that people read.
 pub const JSON_DEPTH: usize = 64;
 
+/// Messages within messages of a protobuf body, as protobuf libraries have it: deeper ones are not even read to the end.
+pub const PROTOBUF_DEPTH: usize = 100;
+
 /// Bytes of an AsyncAPI document that is judged: that of a catalog as large as catalogs get, with room to spare.
 pub const DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
 
