@@ -22,7 +22,7 @@ mod json_schema;
 mod keywords;
 mod load;
 mod manifest;
-mod proto;
+pub(crate) mod proto;
 mod source;
 mod views;
 

@@ -15,7 +15,7 @@ pub(super) fn place(source: &Source, file: &FileDescriptor, path: &[i32]) -> Pla
 }
 
 /// The comment above it, or else the one behind it, without the spaces that stand in front of each line.
-pub(super) fn comment(file: &FileDescriptor, path: &[i32]) -> Option<String> {
+pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> Option<String> {
     let location = location(file, path)?;
     let above = location.leading_comments();
     let text = if above.is_empty() { location.trailing_comments() } else { above };

@@ -5,14 +5,27 @@
 //! are promised one form. See <https://protobuf.dev/programming-guides/json/>.
 
 use super::{comments, rules, well_known};
-use crate::catalog::CatalogError;
 use crate::catalog::json_schema::title_of;
 use crate::catalog::schema::{Schema, reference};
 use crate::catalog::source::Source;
 use crate::catalog::views;
+use crate::catalog::{CatalogError, CatalogErrors};
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Syntax};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+
+/// The schemas of messages that are not of a catalog, and of all that these are made of.
+///
+/// # Errors
+/// A message whose JSON has no schema.
+pub(crate) fn schemas(messages: &[MessageDescriptor]) -> Result<Vec<Schema>, CatalogErrors> {
+    let nowhere = Source::of("", []);
+    let mut errors = Vec::new();
+    let mut mapping = Mapping::new(&nowhere, &mut errors);
+    messages.iter().for_each(|message| mapping.message(message));
+    let schemas = mapping.into_schemas();
+    if errors.is_empty() { Ok(schemas) } else { Err(CatalogErrors(errors)) }
+}
 
 /// Makes the schemas of messages, and of all that these are made of.
 pub(super) struct Mapping<'a> {

@@ -2,7 +2,8 @@
 //!
 //! A message with the option `(fanline.catalog.v1.event)` is an event type. Its schema describes the JSON mapping of
 //! proto3, which is what clients read; what the rules of `buf.validate` say goes into it, as far as JSON Schema can say
-//! it, and is refused otherwise. Read [`read`] first, then [`mapping`].
+//! it, and is refused otherwise. Messages of the hub's own front have their schemas from here too. Read [`read`] first,
+//! then [`mapping`].
 
 mod comments;
 mod compile;
@@ -13,4 +14,6 @@ mod rules;
 mod tests;
 mod well_known;
 
+pub(crate) use comments::comment;
 pub(super) use events::read;
+pub(crate) use mapping::schemas;
