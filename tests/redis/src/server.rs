@@ -106,19 +106,38 @@ impl RedisServer {
         event
     }
 
+    /// A figure of its `INFO`: the number behind `name` in a section, or 0 while the section does not have it.
+    pub async fn figure(&self, section: &str, name: &str) -> u64 {
+        figure(&self.run::<String>(&["INFO", section]).await, name)
+    }
+
+    /// How often it has answered with an error.
+    pub async fn said(&self, error: &str) -> u64 {
+        self.figure("errorstats", &error_count(error)).await
+    }
+
+    /// How many connections listen to a channel, be it one of a slot or not.
+    pub async fn listeners(&self, channel: &str) -> u64 {
+        let mut listeners = 0;
+        for count in ["NUMSUB", "SHARDNUMSUB"] {
+            let counted: Vec<(String, u64)> = self.run(&["PUBSUB", count, channel]).await;
+            listeners += counted[0].1;
+        }
+        listeners
+    }
+
     /// Waits until it has answered with an error so many times.
     pub async fn has_said(&self, password: &str, error: &str, times: u64) {
         let url = format!("redis://:{password}@127.0.0.1:{}", self.port);
         let url = if password.is_empty() { self.url() } else { url };
         let client = redis::Client::open(url).expect("a client");
         let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-        let name = format!("errorstat_{error}:count=");
+        let name = error_count(error);
         until("the server refuses", async || {
             let mut info = redis::cmd("INFO");
             info.arg("errorstats");
             let stats: String = info.query_async(&mut connection).await.expect("an answer");
-            let count = stats.lines().find_map(|line| line.strip_prefix(&name));
-            count.is_some_and(|count| count.trim().parse::<u64>().expect("a number") >= times)
+            figure(&stats, &name) >= times
         })
         .await;
     }
@@ -175,6 +194,17 @@ fn spawn(arguments: &[String]) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("redis-server is installed")
+}
+
+fn error_count(error: &str) -> String {
+    format!("errorstat_{error}:count=")
+}
+
+/// The number behind a name at the start of a line, up to the next comma.
+fn figure(info: &str, name: &str) -> u64 {
+    let line = info.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.map(|line| line.split(',').next().unwrap_or(line).trim());
+    number.map_or(0, |number| number.parse().expect("a number"))
 }
 
 /// A port that was free a moment ago.

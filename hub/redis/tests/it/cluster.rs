@@ -1,10 +1,11 @@
 //! Redis Cluster: slots that move and servers that die.
 
-use crate::harness::{ClusterSetup, Publisher, Servers, TestHub, until};
+use crate::harness::{ClusterSetup, Publisher, Servers, TestHub, is_ready, until};
 use std::sync::Arc;
 use std::time::Duration;
 
 const CHANNEL: &str = "a:lobby";
+const LIVE: &str = "{fanline:a:lobby}:live";
 const META: &str = "{fanline:a:lobby}:meta";
 
 #[tokio::test]
@@ -19,12 +20,8 @@ async fn a_busy_channel_whose_slot_moves_delivers_each_event_or_names_it_as_lost
         let target = setup.other_primaries(home).await[0];
         setup.migrate(META, home, target).await;
         home = target;
-        until("both nodes listen there", async || {
-            let listening: Vec<(String, u64)> =
-                setup.servers[home].run(&["PUBSUB", "SHARDNUMSUB", "{fanline:a:lobby}:live"]).await;
-            listening[0].1 == 2
-        })
-        .await;
+        let home = &setup.servers[home];
+        until("both nodes listen there", async || home.listeners(LIVE).await == 2).await;
     }
     let acknowledged = publisher.stop().await;
     for member in &members {
@@ -52,7 +49,6 @@ async fn a_dead_primary_is_replaced_and_what_it_lost_is_named() {
         member.holds(&acknowledged).await;
     }
     for hub in [&near, &far] {
-        let readiness = hub.broker.readiness();
-        until("the node is ready again", async || readiness.complaint().is_none()).await;
+        is_ready(&hub.broker).await;
     }
 }

@@ -1,6 +1,6 @@
 //! A Redis that is not as it should be: a clear error, or a recovery that says what was lost.
 
-use crate::harness::{Node, RedisServer, Servers, TestHub, until};
+use crate::harness::{Node, RedisServer, Servers, TestHub, is_ready, is_unready};
 use fanline_core::broker::{Broker, HistoryQuery};
 use fanline_core::{Offset, Reason};
 use fanline_redis::{Mode, RedisSettings};
@@ -137,10 +137,10 @@ async fn a_replica_is_not_written_to_and_a_primary_that_becomes_one_is_left() {
     hub.publish("a:1", 1).await.expect("published");
     let port = primary.port.to_string();
     server.run::<String>(&["REPLICAOF", "127.0.0.1", &port]).await;
-    until("the node is not ready", async || hub.broker.readiness().complaint().is_some()).await;
+    is_unready(&hub.broker).await;
     let refusal = hub.publish("a:1", 2).await.expect_err("a replica");
     assert_eq!(refusal.reason(), Reason::BrokerUnavailable);
     server.run::<String>(&["REPLICAOF", "NO", "ONE"]).await;
-    until("the node is ready", async || hub.broker.readiness().complaint().is_none()).await;
+    is_ready(&hub.broker).await;
     hub.publish("a:1", 3).await.expect("published");
 }

@@ -1,25 +1,12 @@
 //! Presence over several nodes.
 
-use crate::harness::{Node, RedisServer, Servers, TestHub, until};
-use fanline_core::broker::{Broker, Member};
+use crate::harness::{Node, RedisServer, Servers, TestHub, member, until};
+use fanline_core::broker::Broker;
 use fanline_core::channel::ChannelName;
-use fanline_core::clock::Timestamp;
-use fanline_core::ids::{ConnectionId, UserId};
-use fanline_core::random::Random;
 use std::time::{Duration, Instant};
 
 fn room() -> ChannelName {
     "room:1".parse().expect("a channel")
-}
-
-fn member(user: &str) -> Member {
-    let random = Random::from_system().expect("randomness");
-    Member {
-        connection: ConnectionId::new(Timestamp::from_millis(1), &random),
-        user: UserId::new(user),
-        info: None,
-        joined_at: Timestamp::from_millis(1),
-    }
 }
 
 async fn users(node: &TestHub) -> Vec<String> {

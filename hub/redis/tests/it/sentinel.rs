@@ -1,6 +1,6 @@
 //! Failovers that sentinels decide.
 
-use crate::harness::{Publisher, SentinelSetup, Servers, TestHub, until};
+use crate::harness::{Publisher, SentinelSetup, Servers, TestHub, is_ready, until};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,7 @@ async fn a_failover_delivers_each_acknowledged_event_or_names_it_as_lost() {
         member.holds(&acknowledged).await;
     }
     for hub in [&near, &far] {
-        let readiness = hub.broker.readiness();
-        until("the node is ready again", async || readiness.complaint().is_none()).await;
+        is_ready(&hub.broker).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Several independent servers.
 
-use crate::harness::{RedisServer, Servers, TestHub, until};
+use crate::harness::{RedisServer, Servers, TestHub, is_unready};
 
 #[tokio::test]
 async fn channels_spread_and_a_dead_server_takes_only_its_own_with_it() {
@@ -17,8 +17,7 @@ async fn channels_spread_and_a_dead_server_takes_only_its_own_with_it() {
     assert!(homes.iter().all(|count| *count > 8), "{homes:?}");
 
     servers[0].kill();
-    let readiness = hub.broker.readiness();
-    until("the node is not ready", async || readiness.complaint().is_some()).await;
+    is_unready(&hub.broker).await;
     let mut published = 0;
     for number in 0..40 {
         published += usize::from(hub.publish(&format!("a:{number}"), number).await.is_ok());

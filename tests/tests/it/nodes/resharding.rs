@@ -1,6 +1,6 @@
 //! The slot of a busy channel moves from one server of a cluster to another.
 
-use fanline_tests::{ClusterSetup, RedisServer, until};
+use fanline_tests::{ClusterSetup, until};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -33,7 +33,7 @@ async fn a_busy_channel_whose_slot_moves_loses_nothing_in_silence() {
             redis.migrate(&meta, home, target).await;
             home = target;
             until("both nodes listen there", async || {
-                listeners(&redis.servers[home], &live).await == 2
+                redis.servers[home].listeners(&live).await == 2
             })
             .await;
         }
@@ -43,9 +43,4 @@ async fn a_busy_channel_whose_slot_moves_loses_nothing_in_silence() {
         assert_eq!(account.epochs, if lasting { 1 } else { 1 + MOVES }, "{account}");
     })
     .await;
-}
-
-async fn listeners(server: &RedisServer, live: &str) -> u64 {
-    let listening: Vec<(String, u64)> = server.run(&["PUBSUB", "SHARDNUMSUB", live]).await;
-    listening[0].1
 }

@@ -22,7 +22,7 @@ impl Node {
     /// Starts a node and waits until it is ready.
     pub(crate) async fn start(settings: RedisSettings) -> Self {
         let node = Self::unready(settings);
-        node.is_ready().await;
+        is_ready(&node.broker).await;
         node
     }
 
@@ -37,11 +37,18 @@ impl Node {
         let broker = RedisBroker::start(parts, &mut registry, &tasks, &stop);
         Node { broker, notices, registry, tasks, stop: stop.drop_guard() }
     }
+}
 
-    pub(crate) async fn is_ready(&self) {
-        let readiness = self.broker.readiness();
-        until("the node is ready", async || readiness.complaint().is_none()).await;
-    }
+/// Waits until a node is ready.
+pub(crate) async fn is_ready(broker: &RedisBroker) {
+    let readiness = broker.readiness();
+    until("the node is ready", async || readiness.complaint().is_none()).await;
+}
+
+/// Waits until a node is not ready.
+pub(crate) async fn is_unready(broker: &RedisBroker) {
+    let readiness = broker.readiness();
+    until("the node is not ready", async || readiness.complaint().is_some()).await;
 }
 
 /// The value of a series.

@@ -69,14 +69,23 @@ impl TestHub {
         self.hub.publish(draft(channel, number)).await
     }
 
+    /// Publishes a number with an idempotency key, which is the same for the same number.
+    pub(crate) async fn publish_with_key(
+        &self,
+        channel: &str,
+        number: u64,
+    ) -> Result<Published, Refusal> {
+        let idempotency_key = Some(format!("n{number}"));
+        self.hub.publish(Draft { idempotency_key, ..draft(channel, number) }).await
+    }
+
     /// Publishes a number with an idempotency key until it is acknowledged, as a careful client does. Gives the first
     /// answer, and how often the outcome was unknown.
     pub(crate) async fn publish_surely(&self, channel: &str, number: u64) -> (Published, u64) {
         let mut unknown = 0;
         let publishing = async {
             loop {
-                let idempotency_key = Some(format!("n{number}"));
-                match self.hub.publish(Draft { idempotency_key, ..draft(channel, number) }).await {
+                match self.publish_with_key(channel, number).await {
                     Ok(published) => return published,
                     Err(refusal) if refusal.reason() == Reason::BrokerUnavailable => unknown += 1,
                     Err(refusal) => panic!("{refusal}"),
@@ -91,14 +100,7 @@ impl TestHub {
     /// Makes somebody a member of a room, for as long as the answer lives.
     pub(crate) async fn enter(&self, channel: &str, user: &str) -> Membership {
         let channel = channel.parse().expect("a channel");
-        let random = Random::from_system().expect("randomness");
-        let member = Member {
-            connection: ConnectionId::new(Timestamp::from_millis(1), &random),
-            user: UserId::new(user),
-            info: None,
-            joined_at: Timestamp::from_millis(1),
-        };
-        self.hub.enter(&channel, member).await.expect("entered")
+        self.hub.enter(&channel, member(user)).await.expect("entered")
     }
 
     /// The live channels.
@@ -167,6 +169,17 @@ impl Publisher {
     pub(crate) async fn stop(self) -> Vec<Published> {
         self.stop.store(0, Ordering::Relaxed);
         self.task.await.expect("the publisher ended well")
+    }
+}
+
+/// A connection of a user that may enter a channel.
+pub(crate) fn member(user: &str) -> Member {
+    let random = Random::from_system().expect("randomness");
+    Member {
+        connection: ConnectionId::new(Timestamp::from_millis(1), &random),
+        user: UserId::new(user),
+        info: None,
+        joined_at: Timestamp::from_millis(1),
     }
 }
 

@@ -5,10 +5,10 @@ mod hub;
 mod observer;
 mod settings;
 
-pub(crate) use broker::Node;
+pub(crate) use broker::{Node, is_ready, is_unready};
 pub(crate) use fanline_test_redis::{
     ClusterSetup, DEADLINE, RedisServer, SentinelSetup, free_port, until,
 };
-pub(crate) use hub::{Publisher, TestHub};
-pub(crate) use observer::Observer;
+pub(crate) use hub::{Publisher, TestHub, member};
+pub(crate) use observer::{Observer, Step};
 pub(crate) use settings::Servers;
