@@ -1,12 +1,15 @@
 //! The bad days of one server: what members see is whole, or says what is missing.
 
-use crate::harness::{DEADLINE, Observer, Publisher, RedisServer, Servers, TestHub, until};
+use crate::harness::{
+    DEADLINE, Observer, Publisher, RedisServer, Servers, Step, TestHub, is_ready, is_unready, until,
+};
 use fanline_core::Reason;
 use fanline_redis::{Durability, RedisSettings};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const CHANNEL: &str = "a:lobby";
+const LIVE: &str = "{fanline:a:lobby}:live";
 
 struct Scene {
     server: RedisServer,
@@ -33,12 +36,7 @@ async fn a_subscribe_connection_killed_twenty_times_under_load_loses_and_doubles
     for _ in 0..20 {
         let killed: u64 = server.run(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
         assert!(killed > 0);
-        until("both nodes listen again", async || {
-            let listening: Vec<(String, u64)> =
-                server.run(&["PUBSUB", "NUMSUB", "{fanline:a:lobby}:live"]).await;
-            listening[0].1 == 2
-        })
-        .await;
+        until("both nodes listen again", async || server.listeners(LIVE).await == 2).await;
     }
     let acknowledged = publisher.stop().await;
     for member in &members {
@@ -89,11 +87,11 @@ async fn a_server_that_forgets_everything_means_a_gap_and_a_new_epoch() {
 #[tokio::test]
 async fn a_restart_from_an_old_dump_never_repeats_a_position() {
     let Scene { mut server, near, far, members } = scene(&[], Durability::Volatile).await;
+    let mut acknowledged = Vec::new();
     for number in 1..=20 {
-        near.publish_surely(CHANNEL, number).await;
+        acknowledged.push(near.publish_surely(CHANNEL, number).await.0);
     }
     server.run::<String>(&["SAVE"]).await;
-    let mut acknowledged = Vec::new();
     for number in 21..=25 {
         acknowledged.push(near.publish_surely(CHANNEL, number).await.0);
     }
@@ -105,9 +103,8 @@ async fn a_restart_from_an_old_dump_never_repeats_a_position() {
     let positions: std::collections::HashSet<_> =
         acknowledged.iter().map(|published| published.position).collect();
     assert_eq!(positions.len(), acknowledged.len(), "no position was given away twice");
-    let last = acknowledged.last().expect("some").position;
     for member in &members {
-        member.reaches(last).await;
+        member.holds(&acknowledged).await;
         assert!(member.seen().gaps() >= 1);
     }
     assert!(near.epochs_fenced() + far.epochs_fenced() >= 1, "it was counted");
@@ -118,8 +115,7 @@ async fn while_a_server_stands_still_publishes_fail_fast_and_members_wait() {
     let Scene { server, near, far, members } = scene(&[], Durability::Volatile).await;
     let publisher = Publisher::start(Arc::clone(&far), CHANNEL, Duration::from_millis(2));
     server.signal("STOP");
-    let readiness = near.broker.readiness();
-    until("the node is not ready", async || readiness.complaint().is_some()).await;
+    is_unready(&near.broker).await;
     until("a publish fails at once", async || {
         let asked = Instant::now();
         let refusal = near.publish("a:other", 1).await.expect_err("redis stands still");
@@ -130,7 +126,7 @@ async fn while_a_server_stands_still_publishes_fail_fast_and_members_wait() {
     })
     .await;
     server.signal("CONT");
-    until("the node is ready", async || readiness.complaint().is_none()).await;
+    is_ready(&near.broker).await;
     let acknowledged = publisher.stop().await;
     for member in &members {
         assert_eq!(member.holds(&acknowledged).await, 0);
@@ -151,14 +147,17 @@ async fn a_call_without_an_answer_ends_within_its_deadline() {
 #[tokio::test]
 async fn a_publish_that_reaches_too_few_replicas_is_not_acknowledged() {
     let Scene { server, near, far: _far, members } = scene(&[], Durability::Wait(1)).await;
-    let refusal = near.publish(CHANNEL, 1).await.expect_err("there is no replica");
+    let refusal = near.publish_with_key(CHANNEL, 1).await.expect_err("there is no replica");
     assert_eq!(refusal.reason(), Reason::BrokerUnavailable, "{refusal}");
     let port = server.port.to_string();
     let _replica = RedisServer::with(&["--replicaof", "127.0.0.1", &port]).await;
     // The key makes the retry safe: what was published without an acknowledgement is found again.
-    let (published, _unknown) = near.publish_surely(CHANNEL, 2).await;
+    let first = near.publish_surely(CHANNEL, 1).await.0.position;
+    assert_eq!(first.offset.get(), 1);
+    let second = near.publish_surely(CHANNEL, 2).await.0.position;
+    assert_eq!(second, first.at(first.offset.next()));
     for member in &members {
-        member.reaches(published.position).await;
-        assert_eq!(member.seen().gaps(), 0);
+        member.reaches(second).await;
+        assert_eq!(member.seen().steps, [Step::Event(first, 1), Step::Event(second, 2)]);
     }
 }

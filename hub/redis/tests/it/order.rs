@@ -7,7 +7,6 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::task::coop::unconstrained;
-use tokio::time::Instant;
 
 const CHANNEL: &str = "a:lobby";
 const META: &str = "{fanline:a:lobby}:meta";
@@ -15,14 +14,15 @@ const UNDER_WAY: usize = 256;
 
 type Outcomes = BTreeMap<u64, Result<Published, Refusal>>;
 
-/// Publishes numbers with many of them under way, for as long as `meanwhile` takes and until the last of them succeeds.
+/// Publishes numbers with many of them under way, for as long as `meanwhile` takes and until the last of them
+/// is answered.
 async fn publish_during(hub: &TestHub, meanwhile: impl Future<Output = ()>) -> Outcomes {
     let mut meanwhile = std::pin::pin!(meanwhile);
-    let mut over = None;
+    let mut over = false;
     let mut under_way = FuturesUnordered::new();
     let (mut number, mut outcomes) = (0, BTreeMap::new());
     loop {
-        while over.is_none() && under_way.len() < UNDER_WAY {
+        while !over && under_way.len() < UNDER_WAY {
             number += 1;
             let this = number;
             let mut publish =
@@ -37,7 +37,7 @@ async fn publish_during(hub: &TestHub, meanwhile: impl Future<Output = ()>) -> O
             }
         }
         tokio::select! {
-            () = &mut meanwhile, if over.is_none() => over = Some(Instant::now()),
+            () = &mut meanwhile, if !over => over = true,
             Some((number, outcome)) = under_way.next() => {
                 outcomes.insert(number, outcome);
             }
@@ -46,8 +46,15 @@ async fn publish_during(hub: &TestHub, meanwhile: impl Future<Output = ()>) -> O
     }
 }
 
-/// That those which succeeded stand in the order of their numbers, in each epoch; answers how many did.
-fn in_order(outcomes: &Outcomes) -> usize {
+/// Those of a test that succeeded.
+struct Ordered {
+    succeeded: usize,
+    /// In how many epochs.
+    epochs: usize,
+}
+
+/// That those which succeeded stand in the order of their numbers, in each epoch.
+fn in_order(outcomes: &Outcomes) -> Ordered {
     let mut last: Option<Published> = None;
     let mut epochs = Vec::new();
     let mut succeeded = 0;
@@ -72,7 +79,7 @@ fn in_order(outcomes: &Outcomes) -> usize {
         }
         last = Some(published);
     }
-    succeeded
+    Ordered { succeeded, epochs: epochs.len() }
 }
 
 async fn a_while() {
@@ -83,6 +90,8 @@ async fn a_while() {
 async fn scripts_that_are_flushed_again_and_again_cost_neither_an_event_nor_its_order() {
     let server = RedisServer::start().await;
     let hub = TestHub::start(server.settings()).await;
+    hub.publish(CHANNEL, 0).await.expect("the scripts are there");
+    let said_before = server.said("NOSCRIPT").await;
     let flushing = async {
         for _ in 0..20 {
             a_while().await;
@@ -91,27 +100,33 @@ async fn scripts_that_are_flushed_again_and_again_cost_neither_an_event_nor_its_
     };
     let outcomes = tokio::time::timeout(DEADLINE, publish_during(&hub, flushing)).await;
     let outcomes = outcomes.expect("in time");
-    assert_eq!(in_order(&outcomes), outcomes.len());
+    assert_eq!(in_order(&outcomes).succeeded, outcomes.len());
+    assert!(server.said("NOSCRIPT").await > said_before, "none had to be repeated");
 }
 
 #[tokio::test]
 async fn a_connection_that_is_killed_again_and_again_costs_no_order() {
     let server = RedisServer::start().await;
     let hub = TestHub::start(server.settings()).await;
+    let (mut killed, lost_before) = (0, hub.connections_lost());
     let killing = async {
         for _ in 0..20 {
             a_while().await;
-            server.run::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+            let kill = ["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"];
+            killed += server.run::<u64>(&kill).await;
         }
     };
     let outcomes = tokio::time::timeout(DEADLINE, publish_during(&hub, killing)).await;
-    assert!(in_order(&outcomes.expect("in time")) > 1000);
+    assert!(in_order(&outcomes.expect("in time")).succeeded > 1000);
+    assert!(killed > 0 && hub.connections_lost() > lost_before, "{killed} connections killed");
 }
 
 #[tokio::test]
 async fn a_slot_that_moves_costs_no_order() {
     let setup = ClusterSetup::start().await;
     let hub = TestHub::start(setup.settings()).await;
+    hub.publish(CHANNEL, 0).await.expect("the slots are known");
+    let sent_on_before = sent_on(&setup).await;
     let moving = async {
         let mut home = setup.home(META).await;
         for _ in 0..4 {
@@ -122,5 +137,17 @@ async fn a_slot_that_moves_costs_no_order() {
         }
     };
     let outcomes = tokio::time::timeout(2 * DEADLINE, publish_during(&hub, moving)).await;
-    assert!(in_order(&outcomes.expect("in time")) > 1000);
+    let Ordered { succeeded, epochs } = in_order(&outcomes.expect("in time"));
+    assert!(succeeded > 1000);
+    assert!(epochs > 1, "no move was noticed");
+    assert!(sent_on(&setup).await > sent_on_before, "none had to be repeated");
+}
+
+/// How often the servers of a cluster have said that another has the slot.
+async fn sent_on(setup: &ClusterSetup) -> u64 {
+    let mut times = 0;
+    for server in &setup.servers {
+        times += server.said("MOVED").await + server.said("ASK").await;
+    }
+    times
 }

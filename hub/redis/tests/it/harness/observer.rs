@@ -1,5 +1,8 @@
 //! A member that writes down what it gets, and holds it against the promise: each offset once and in order, or a gap
 //! that names what is missing.
+//!
+//! The tests of whole nodes have the same rules in `tests/src/account.rs`, over what came on a wire; here they stand on
+//! the values of the hub. Start with [`Observer`].
 
 use super::until;
 use fanline_core::broker::{PresenceChange, Published};
@@ -7,7 +10,8 @@ use fanline_core::catchup::Gap;
 use fanline_core::channel::ChannelName;
 use fanline_core::event::Event;
 use fanline_core::feed::Outlet;
-use fanline_core::{Feed, Position};
+use fanline_core::{Epoch, Feed, Position};
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -61,13 +65,15 @@ impl Observer {
         self.reaches(last).await;
         let seen = self.seen();
         seen.is_continuous();
+        seen.has_no_number_twice();
+        let epochs = epochs(acknowledged);
         let mut lost = 0;
         for (index, published) in acknowledged.iter().enumerate() {
             let number = index as u64 + 1;
             let event = Step::Event(published.position, number);
             match seen.steps.iter().filter(|step| **step == event).count() {
                 1 => {}
-                0 if seen.names_as_lost(published.position) => lost += 1,
+                0 if seen.names_as_lost(published.position, &epochs) => lost += 1,
                 times => panic!("{number} at {} came {times} times", published.position),
             }
         }
@@ -110,20 +116,49 @@ impl Seen {
         }
     }
 
-    fn names_as_lost(&self, position: Position) -> bool {
+    /// A number that is published again under its key in the same epoch is found again, and not sent again. A new epoch
+    /// may have forgotten the key.
+    fn has_no_number_twice(&self) {
+        let mut came = HashSet::new();
+        for step in &self.steps {
+            if let Step::Event(position, number) = step {
+                let is_first = came.insert((position.epoch, number));
+                assert!(is_first, "{number} came a second time at {position}");
+            }
+        }
+    }
+
+    /// Whether a gap names a position; `epochs` are those in which something was acknowledged, in order.
+    fn names_as_lost(&self, position: Position, epochs: &[Epoch]) -> bool {
         self.steps.iter().any(|step| match step {
             Step::Gap(from, to) if from.epoch == to.epoch => {
                 position.epoch == from.epoch
                     && (from.offset.next()..=to.offset).contains(&position.offset)
             }
-            // The rest of an epoch, and of its successor what is not kept.
+            // The rest of an epoch, all of those that came and went meanwhile, and of the last what is not kept.
             Step::Gap(from, to) => {
+                let place = |epoch: Epoch| epochs.iter().position(|known| *known == epoch);
+                // An epoch in which nothing was acknowledged has no place: it lies at the edge that it was told of.
+                let after = place(from.epoch).map_or(0, |place| place + 1);
+                let before = place(to.epoch).unwrap_or(epochs.len());
                 (position.epoch == from.epoch && position.offset > from.offset)
                     || (position.epoch == to.epoch && position.offset <= to.offset)
+                    || place(position.epoch).is_some_and(|at| (after..before).contains(&at))
             }
             Step::Event(..) => false,
         })
     }
+}
+
+/// The epochs of what was acknowledged, in the order in which they began.
+fn epochs(acknowledged: &[Published]) -> Vec<Epoch> {
+    let mut epochs = Vec::new();
+    for published in acknowledged {
+        if !epochs.contains(&published.position.epoch) {
+            epochs.push(published.position.epoch);
+        }
+    }
+    epochs
 }
 
 struct Writer(Arc<Mutex<Seen>>);
