@@ -150,7 +150,7 @@ impl Node {
         reload.put_in_force(catalog);
         let console = extras.console_token.is_some();
         let facts = docs::facts_of(&docs, addresses, &public, &grpc, &limits, console);
-        let documents = Documents::new(reload.catalog.clone(), facts);
+        let documents = Documents::new(reload.catalog.clone(), hub.clone(), facts);
 
         let readiness = readiness.with("drain", {
             let drain = shutdown.drain.clone();

@@ -26,7 +26,7 @@ const publisher = new v1.Publisher(target, grpc.credentials.createInsecure());
 const subscriber = new v1.Subscriber(target, grpc.credentials.createInsecure());
 const connections = new v1.Connections(target, grpc.credentials.createInsecure());
 const bus = new v1.CommandBus(target, grpc.credentials.createInsecure());
-const publish = promisify((request, done) => publisher.Publish(request, bearer(key), { deadline: Date.now() + 20_000 }, done));
+const publish = promisify((request, done) => publisher.Publish(request, bearer(key), { deadline: Date.now() + 60_000 }, done));
 
 const faults = [];
 const inYaml = yaml.load(await (await fetch(`http://${address}/asyncapi.yaml`)).text());
@@ -71,6 +71,7 @@ const channels = [...new Set([...document.events()].map(({ channel, examples }) 
 const stop = new AbortController();
 const streams = [];
 const opened = { websocket: openWebSocket, grpc: openGrpc, sse: openSse, 'long-poll': openPoll };
+const lifecycle = await followLifecycle();
 const session = {};
 for (const transport of used) session[transport] = await opened[transport]();
 
@@ -93,11 +94,12 @@ await everyOperation(session.websocket);
 await uplink();
 await moved(session.websocket);
 await tooSlow();
+await lifecycle.everything;
 stop.abort();
 await drained(session.websocket);
 
 /** What the document lets the hub send and the hub has not sent here. */
-const endpoints = Object.keys(served.channels).filter((id) => /^fanline\.(websocket|sse|poll|uplink\..*)$/.test(id));
+const endpoints = Object.keys(served.channels).filter((id) => /^fanline\.(websocket|sse|poll|uplink\..*|lifecycle)$/.test(id));
 const unseen = [...new Set(endpoints.flatMap((id) => document.sentOn(id)))].filter((key) => !(key in frames)).sort();
 console.log(JSON.stringify({ published, delivered, frames, unseen, faults: faults.slice(0, 20) }));
 process.exit(0);
@@ -187,7 +189,7 @@ async function serveCommands() {
 async function moved({ until }) {
   const channel = channels.find((one) => one.startsWith('chat:')).replace(/:.*/, ':moved');
   for (const [method, op] of [['Join', 'joined'], ['Leave', 'left']]) {
-    const move = promisify((request, done) => connections[method](request, bearer(key), { deadline: Date.now() + 20_000 }, done));
+    const move = promisify((request, done) => connections[method](request, bearer(key), { deadline: Date.now() + 60_000 }, done));
     await move({ user: 'ada', channel });
     await until(op);
   }
@@ -246,6 +248,26 @@ async function openGrpc() {
       if (message.event) checkEvent('grpc', fromGrpc(message.event));
     });
   });
+}
+
+/** Listens to who comes and goes; what is awaited later is that each kind of it was told. */
+async function followLifecycle() {
+  const told = 'fanline.lifecycle';
+  const channel = served.channels[told].address.replace('{namespace}', 'chat');
+  const stream = subscriber.Subscribe({ channels: [{ channel }] }, bearer(key));
+  stream.on('error', (error) => stop.signal.aborted || error.code === grpc.status.UNAVAILABLE || faults.push(`lifecycle: ${error}`));
+  const all = document.sentOn(told);
+  let complete;
+  const everything = new Promise((resolve) => { complete = resolve; });
+  await new Promise((subscribed) => {
+    stream.on('data', (message) => {
+      if (message.subscribed) subscribed();
+      if (!message.event) return;
+      checkFrame(told, fromGrpc(message.event), message.event.type);
+      if (all.every((one) => one in frames)) complete();
+    });
+  });
+  return { everything };
 }
 
 /** The event object, as bridges write it. */

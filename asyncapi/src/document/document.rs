@@ -2,7 +2,7 @@
 
 use super::facts::HubFacts;
 use super::parts::Parts;
-use super::{Settings, channels, grpc, http, servers, sse, vocabulary, websocket, wire};
+use super::{Settings, channels, grpc, http, lifecycle, servers, sse, vocabulary, websocket, wire};
 use crate::catalog::Catalog;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
@@ -38,6 +38,7 @@ impl Document {
         websocket::add(&mut parts);
         sse::add(&mut parts);
         http::add(&mut parts);
+        lifecycle::add(&mut parts, facts, catalog, settings);
         if !facts.services.is_empty() {
             grpc::add(&mut parts, &facts.services)
                 .expect("the hub serves the same descriptors by reflection");

@@ -19,6 +19,8 @@ pub struct HubFacts {
     pub reasons: Vec<ReasonFact>,
     /// Every close code of a WebSocket.
     pub closes: Vec<CloseFact>,
+    /// The namespaces in which the hub tells who comes and goes.
+    pub lifecycle: Vec<String>,
     /// The services of the gRPC front: an encoded `google.protobuf.FileDescriptorSet`, with comments.
     pub services: Vec<u8>,
     /// What the page may do beside showing.

@@ -17,6 +17,7 @@ mod channels;
 // The layer of the transports.
 mod grpc;
 mod http;
+mod lifecycle;
 mod operations;
 mod servers;
 mod sse;

@@ -5,7 +5,7 @@ use crate::catalog::Source;
 use crate::validate::{Text, validate};
 use crate::{Catalog, demo};
 use fanline_core::{Limits, Reason};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn facts() -> HubFacts {
     HubFacts {
@@ -15,6 +15,7 @@ fn facts() -> HubFacts {
         limits: Limits::default(),
         reasons: Reason::ALL.into_iter().map(reason).collect(),
         closes: Vec::new(),
+        lifecycle: Vec::new(),
         services: Vec::new(),
         try_it: TryIt::Off,
         token_path: None,
@@ -158,6 +159,26 @@ fn what_is_internal_is_told_to_insiders_only() {
     assert!(!public.json().contains("secret"));
     assert!(internal.value()["channels"].get("secret").is_some());
     assert!(internal.value()["components"]["schemas"].get("c").is_some());
+}
+
+#[test]
+fn who_comes_and_goes_is_told_to_backends_of_what_they_may_know() {
+    let told_in = |names: &[&str], settings| {
+        let facts =
+            HubFacts { lifecycle: names.iter().map(|&name| name.into()).collect(), ..facts() };
+        let document = Document::new(Some(&two_sided()), &facts, settings);
+        let channel = &document.value()["channels"]["fanline.lifecycle"];
+        channel["parameters"]["namespace"]["examples"].clone()
+    };
+    let public = Settings::default();
+    let internal = Settings { readers: Readers::Internal, ..public };
+    let client = Settings { perspective: Perspective::Client, ..public };
+    let all = ["open", "secret", "undescribed"];
+    assert_eq!(told_in(&all, public), json!(["open", "undescribed"]));
+    assert_eq!(told_in(&all, internal), json!(all));
+    assert_eq!(told_in(&["secret"], public), Value::Null);
+    assert_eq!(told_in(&all, client), Value::Null);
+    assert_eq!(told_in(&[], internal), Value::Null);
 }
 
 #[test]

@@ -182,10 +182,13 @@ impl Hub {
         &self.0.teller
     }
 
-    /// The namespaces of which it is told who comes and goes.
-    pub(crate) fn lifecycle_namespaces(&self) -> Vec<String> {
+    /// The declared namespaces of which it is told who comes and goes, in the order of their names.
+    #[must_use]
+    pub fn lifecycle_namespaces(&self) -> Vec<String> {
         let namespaces = self.0.namespaces.read().unwrap_or_else(PoisonError::into_inner);
-        namespaces.with_lifecycle().cloned().collect()
+        let mut names: Vec<String> = namespaces.with_lifecycle().cloned().collect();
+        names.sort();
+        names
     }
 
     /// Whether there are any.

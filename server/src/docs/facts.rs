@@ -53,6 +53,7 @@ pub(crate) fn facts(public: Server, grpc: Server, limits: Limits, try_it: TryIt)
         limits,
         reasons: Reason::ALL.into_iter().map(reason).collect(),
         closes: closes(),
+        lifecycle: Vec::new(),
         services: fanline_proto::FILE_DESCRIPTOR_SET.to_vec(),
         try_it,
         token_path: None,

@@ -1,10 +1,11 @@
-//! The documents as they are served: made when they are first asked for, kept until the catalog changes.
+//! The documents as they are served: made when they are first asked for, kept until what they describe changes.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use fanline_asyncapi::document::{Document, HubFacts, Perspective, Readers, Settings};
 use fanline_asyncapi::{Catalog, LiveCatalog};
+use fanline_core::Hub;
 use fanline_core::catalog::DocumentFormat;
 
 /// The documents of a running hub. Cheap to clone.
@@ -14,14 +15,16 @@ pub(crate) struct Documents(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     catalog: LiveCatalog,
+    hub: Hub,
     facts: HubFacts,
     made: Mutex<Arc<Made>>,
 }
 
-/// The documents of one catalog, each made when it is first asked for.
+/// The documents of one catalog and one set of namespaces, each made when it is first asked for.
 #[derive(Debug, Default)]
 struct Made {
     of: Option<Arc<Catalog>>,
+    lifecycle: Vec<String>,
     hub: Variant,
     client: Variant,
     internal: Variant,
@@ -42,9 +45,10 @@ pub(crate) struct Rendered {
 }
 
 impl Documents {
-    pub(crate) fn new(catalog: LiveCatalog, facts: HubFacts) -> Self {
+    /// Of a hub whose catalog and namespaces may be replaced.
+    pub(crate) fn new(catalog: LiveCatalog, hub: Hub, facts: HubFacts) -> Self {
         let made = Mutex::new(Arc::new(Made::default()));
-        Documents(Arc::new(Shared { catalog, facts, made }))
+        Documents(Arc::new(Shared { catalog, hub, facts, made }))
     }
 
     /// The document of the catalog that is in force now.
@@ -56,7 +60,8 @@ impl Documents {
             (Readers::Internal, _) => &made.internal,
         };
         let render = |write: fn(&Document) -> String| {
-            let document = Document::new(made.of.as_deref(), &self.0.facts, settings);
+            let facts = HubFacts { lifecycle: made.lifecycle.clone(), ..self.0.facts.clone() };
+            let document = Document::new(made.of.as_deref(), &facts, settings);
             Rendered { text: write(&document).into(), revision: document.revision().into() }
         };
         match format {
@@ -70,12 +75,13 @@ impl Documents {
         self.0.catalog.current()
     }
 
-    /// What was made of it. A newer catalog starts anew.
+    /// What was made of it. A newer catalog starts anew, and so do other namespaces.
     fn made(&self) -> Arc<Made> {
         let current = self.0.catalog.current();
+        let lifecycle = self.0.hub.lifecycle_namespaces();
         let mut made = self.0.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if !same(made.of.as_ref(), current.as_ref()) {
-            *made = Arc::new(Made { of: current, ..Made::default() });
+        if !same(made.of.as_ref(), current.as_ref()) || made.lifecycle != lifecycle {
+            *made = Arc::new(Made { of: current, lifecycle, ..Made::default() });
         }
         Arc::clone(&made)
     }

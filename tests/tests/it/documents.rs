@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fanline_proto::v1;
 use fanline_proto::v1::catalog_client::CatalogClient;
-use fanline_tests::{ApiKey, Hub, HubBuilder, Script, Token, big_catalog, fanline, reason};
+use fanline_tests::{ApiKey, Hub, HubBuilder, Script, Token, big_catalog, fanline, get, reason};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -53,6 +53,12 @@ async fn official_tools_take_the_documents_and_every_example_is_valid() {
             files.push(text(&file).to_owned());
         }
     }
+    // A running hub says more: it knows its namespaces.
+    let hub = with_the_demo_catalog().start().await;
+    let served = folder.path().join("served.json");
+    fs::write(&served, get(hub.addresses.public, "/asyncapi.json").await.body)
+        .expect("the folder is ours");
+    files.push(text(&served).to_owned());
     let judged = Script::node("asyncapi_judge.mjs").option("files", files.join(",")).run().await;
     println!("judged: {judged}");
     assert_eq!(judged["errors"], json!([]));
@@ -63,6 +69,7 @@ async fn official_tools_take_the_documents_and_every_example_is_valid() {
 fn with_the_demo_catalog() -> HubBuilder {
     Hub::builder()
         .set("catalog.path", "builtin:demo")
+        .set("namespaces.chat.lifecycle", true)
         .set("namespaces.orders.history_size", 100)
         .set("namespaces.ticker.subscribe", "anyone")
         .set("namespaces.ticker.history_size", 100)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, Token, eventually, reason};
+use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, Token, eventually, get, reason};
 use serde_json::{Value, json};
 
 async fn reloads(hub: &Hub, outcome: &str) -> f64 {
@@ -21,7 +21,7 @@ async fn keys_and_namespaces_are_replaced_while_connections_stay() {
     let (old, new) = (key("old"), key("new"));
     let builder = Hub::builder();
     let fresh =
-        Hub::builder().unset("tokens.keys").api_key(&new).set("namespaces.fresh.presence", true);
+        Hub::builder().unset("tokens.keys").api_key(&new).set("namespaces.fresh.lifecycle", true);
     let hub = builder.api_key(&old).start().await;
     let token = Token::user("ada").everything_in(&["chat:*"]);
     let mut room = hub.room(&token).await;
@@ -44,6 +44,9 @@ async fn keys_and_namespaces_are_replaced_while_connections_stay() {
     let rpc = hub.rpc_with(&new.secret).await;
     rpc.publish(Publication::to("chat:lobby", 2)).await;
     rpc.publish(Publication::to("fresh:one", 3)).await;
+    let document = get(hub.addresses.public, "/asyncapi.json").await.json();
+    let told = &document["channels"]["fanline.lifecycle"]["parameters"]["namespace"]["examples"];
+    assert_eq!(*told, json!(["fresh"]), "the documents say what is in force");
     assert_eq!(room.data(2).await, [json!(1), json!(2)], "who was let in stays");
     let refusal = hub.upgrade().bearer(&token.sign()).refused().await;
     assert!(refusal.is_invalid_token(), "its key has gone: {refusal:?}");
