@@ -27,7 +27,7 @@ use crate::reply::Refusal;
 pub(crate) struct Session {
     requests: mpsc::Sender<ServeRequest>,
     responses: Streaming<ServeResponse>,
-    /// How many commands may be under way, after the hub's own bounds. Beyond it nothing is read.
+    /// How many commands may be under way, after the hub's own bounds.
     room: usize,
     /// Each ends with the id of its command, once its reply is on the way.
     working: JoinSet<String>,
@@ -60,21 +60,31 @@ impl Session {
         drain_timeout: Duration,
     ) -> Result<(), Failure> {
         let mut drained_by: Option<Instant> = None;
+        let mut drain_is_told = false;
+        let requests = self.requests.clone();
+        // The hub gives no more than `room` at a time. A command that it cancelled leaves its place to the next one at
+        // once, though it may take a moment to end; and the cancellation is read only by reading on while all are busy.
+        let most_working = self.room.saturating_mul(2);
         loop {
             let gives_up_at = drained_by.unwrap_or_else(Instant::now);
             tokio::select! {
                 () = stop.as_mut(), if drained_by.is_none() => {
                     drained_by = Some(Instant::now() + drain_timeout);
-                    let drain = ServeRequest { item: Some(Request::Drain(Drain {})) };
-                    let _the_stream_says_why = self.requests.send(drain).await;
+                }
+                // A hub that reads no replies takes no drain either; the time still runs.
+                place = requests.reserve(), if drained_by.is_some() && !drain_is_told => {
+                    drain_is_told = true;
+                    // Without a place the stream has broken, and says why itself.
+                    if let Ok(place) = place {
+                        place.send(ServeRequest { item: Some(Request::Drain(Drain {})) });
+                    }
                 }
                 () = sleep_until(gives_up_at), if drained_by.is_some() => {
                     tracing::warn!(commands = self.working.len(), "stopping with commands unanswered");
                     return Ok(());
                 }
                 Some(done) = self.working.join_next() => self.done(done),
-                // A command that the hub has cancelled may take a moment to end; until then it takes its room.
-                response = self.responses.message(), if self.working.len() < self.room => {
+                response = self.responses.message(), if self.working.len() < most_working => {
                     match response {
                         Ok(Some(response)) => self.take(response, handler),
                         Ok(None) | Err(_) if drained_by.is_some() => return Ok(()),

@@ -173,6 +173,35 @@ async fn a_worker_that_is_told_to_stop_answers_what_it_has() {
 }
 
 #[tokio::test]
+async fn a_handler_that_hangs_gives_its_place_back_when_its_caller_leaves() {
+    let hub = Hub::start().await;
+    let hung = Arc::new(Notify::new());
+    let hangs = Arc::clone(&hung);
+    let handler = move |call: Call| {
+        let hangs = Arc::clone(&hangs);
+        async move {
+            if call.command.method == "chat.hang" {
+                hangs.notify_one();
+                std::future::pending::<()>().await;
+            }
+            handle(call).await
+        }
+    };
+    let worker = client(&hub).serve(["chat.*"], handler).max_in_flight(1);
+    let serving = Serving::start(worker).await;
+    let mut patient = hub.room(&Token::user("ada")).await;
+    answered(&mut patient).await;
+
+    let mut leaving = hub.room(&Token::user("bob")).await;
+    let hang = json!({"op": "call", "id": 101, "method": "chat.hang"});
+    leaving.send_text(&hang.to_string()).await;
+    within(DEADLINE, "the handler", hung.notified()).await;
+    leaving.close().await;
+    answered(&mut patient).await;
+    serving.stop().await;
+}
+
+#[tokio::test]
 async fn a_worker_serves_again_when_the_hub_is_back() {
     let mut hub = Hub::start().await;
     let serving = Serving::start(client(&hub).serve(["chat.*"], handle)).await;
