@@ -92,9 +92,20 @@ fn look(
     }
 }
 
-/// Fields whose own fields are named by the author: a property of a payload may well be called `examples`.
+/// Fields whose own fields are named by the author: a property of a payload may well be called `examples`, and a channel
+/// `default`. `externalDocs` is such a map among the components only, and something else wherever it is common.
+#[rustfmt::skip]
 fn holds_names(field: &str) -> bool {
-    matches!(field, "properties" | "patternProperties" | "definitions" | "$defs" | "dependencies")
+    matches!(
+        field,
+        // Of JSON Schema.
+        "properties" | "patternProperties" | "definitions" | "$defs" | "dependencies"
+        // Of AsyncAPI.
+        | "servers" | "channels" | "operations" | "messages" | "schemas" | "parameters" | "variables"
+        | "serverVariables" | "securitySchemes" | "replies" | "replyAddresses" | "correlationIds" | "tags"
+        | "operationTraits" | "messageTraits"
+        | "serverBindings" | "channelBindings" | "operationBindings" | "messageBindings"
+    )
 }
 
 fn fault_of(document: &Value, reference: &str, place: String) -> Option<Unplaced> {

@@ -1,6 +1,7 @@
 //! What is found, and where: one good document, and one mistake at a time.
 
 use super::*;
+use crate::limits::{FINDINGS, JSON_DEPTH};
 
 const GOOD: &str = r##"asyncapi: 3.0.0
 info:
@@ -103,7 +104,7 @@ fn a_good_document_is_good_in_yaml_and_in_json() {
 }
 
 /// What stands in the good document, what stands there instead, and the rule and the pointer that are told.
-const MISTAKES: [(&str, &str, &str, &str); 37] = [
+const MISTAKES: [(&str, &str, &str, &str); 40] = [
     ("title: Shop", "title: 1", "type", "/info/title"),
     ("  version: 1.0.0\n", "", "required", "/info/version"),
     ("info:", "nfo: 1\ninfo:", "additionalProperties", "/nfo"),
@@ -235,6 +236,25 @@ const MISTAKES: [(&str, &str, &str, &str); 37] = [
     ),
     ("scheme: bearer", "schema: bearer", "required", "/components/securitySchemes/token/scheme"),
     ("type: http,", "type: htp,", "enum", "/components/securitySchemes/token/type"),
+    // What has the name of a field is looked at all the same.
+    (
+        "channels:",
+        "channels:\n  default: { servers: [{ $ref: \"#/servers/none\" }] }",
+        "reference",
+        "/channels/default/servers/0/$ref",
+    ),
+    (
+        "      failed:",
+        "      examples: { $ref: \"#/components/messages/none\" }\n      failed:",
+        "reference",
+        "/channels/orders/messages/examples/$ref",
+    ),
+    (
+        "  schemas:",
+        "  schemas:\n    x-item: { $ref: \"#/components/schemas/none\" }",
+        "reference",
+        "/components/schemas/x-item/$ref",
+    ),
     ("asyncapi: 3.0.0", "asyncapi: 2.6.0", "version", "/asyncapi"),
 ];
 
@@ -286,6 +306,18 @@ fn another_document_is_not_followed_and_that_is_said() {
 }
 
 #[test]
+fn an_error_is_told_though_more_warnings_than_are_told_stand_before_it() {
+    let others: String =
+        (0..FINDINGS).map(|n| format!("    s{n}: {{ $ref: ./{n}.json }}\n")).collect();
+    let text = with("  schemas:\n", &format!("  schemas:\n{others}"));
+    let text = text.replace("    token: { type: http", "    token: { type: htp");
+    let found = validate(&text);
+    let errors = found.iter().filter(|finding| finding.severity == Severity::Error).count();
+    assert!(errors > 0 && found.len() == FINDINGS, "{errors} of {}", found.len());
+    assert!(found.is_sorted_by_key(|finding| finding.line));
+}
+
+#[test]
 fn what_is_no_text_of_a_document_is_one_finding_with_its_place() {
     let table = [
         ("", 1, 1, "yaml"),
@@ -311,4 +343,13 @@ fn what_is_no_text_of_a_document_is_one_finding_with_its_place() {
     let laughs: String =
         (1..40).map(|n| format!("a{n}: &a{n} [*a{}, *a{}]\n", n - 1, n - 1)).collect();
     assert_eq!(only(&format!("a0: &a0 [1]\n{laughs}")).rule, "yaml");
+    // Each list is written flat, and holds the one before: 64 levels, of which the document is one, and one more.
+    let chain = |levels: usize| -> String {
+        let links = (1..levels - 1).map(|n| format!("a{n}: &a{n} [*a{}]\n", n - 1));
+        format!("a0: &a0 [1]\n{}", links.collect::<String>())
+    };
+    assert_eq!(only(&chain(JSON_DEPTH)).rule, "version");
+    let deep = only(&chain(JSON_DEPTH + 1));
+    assert_eq!((&*deep.rule, deep.line), ("yaml", JSON_DEPTH), "{deep}");
+    assert_eq!(deep.message, "more than 64 levels deep");
 }

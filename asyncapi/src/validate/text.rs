@@ -99,24 +99,43 @@ fn read_yaml(text: &str) -> Result<Text, Finding> {
     Ok(Text { value, places: reader.places })
 }
 
-/// Refuses what is nested deeper than any document, before anything is built of it that only recursion takes apart.
+/// Refuses what is nested deeper than any document, before anything is built of it that only recursion takes apart. An
+/// alias is as deep as what it stands for.
 fn check_depth(text: &str) -> Result<(), Finding> {
-    let mut depth = 0_usize;
+    /// An array or object that has begun.
+    struct Open {
+        anchor: usize,
+        /// Levels within it, so far.
+        height: usize,
+    }
+    let mut open: Vec<Open> = Vec::new();
+    // Levels of what has an anchor, once it has ended; what holds an alias of itself is refused by the reader.
+    let mut heights: HashMap<usize, usize> = HashMap::new();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| at(error.marker(), error.info().to_owned()))?;
-        match event {
-            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
-            Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
+        let height = match event {
+            Event::MappingStart(anchor, _) | Event::SequenceStart(anchor, _) => {
+                open.push(Open { anchor, height: 0 });
+                0
+            }
+            Event::MappingEnd | Event::SequenceEnd => {
+                let Some(Open { anchor, height }) = open.pop() else { continue };
+                heights.insert(anchor, height + 1);
+                height + 1
+            }
+            Event::Alias(anchor) => heights.get(&anchor).copied().unwrap_or(0),
             Event::Nothing
             | Event::StreamStart
             | Event::StreamEnd
             | Event::DocumentStart(_)
             | Event::DocumentEnd
-            | Event::Alias(_)
-            | Event::Scalar(..) => {}
-        }
-        if depth > JSON_DEPTH {
+            | Event::Scalar(..) => 0,
+        };
+        if open.len() + height > JSON_DEPTH {
             return Err(at(&span.start, format!("more than {JSON_DEPTH} levels deep")));
+        }
+        if let Some(around) = open.last_mut() {
+            around.height = around.height.max(height);
         }
     }
     Ok(())

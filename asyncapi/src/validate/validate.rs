@@ -5,9 +5,10 @@ use super::text::Text;
 use super::{examples, references, rules, structure};
 use crate::limits::FINDINGS;
 use serde_json::Value;
+use std::cmp::Reverse;
 
 /// Judges the text of an AsyncAPI 3 document, JSON or YAML. What is found comes in the order of the lines; nothing: it is
-/// a good document. At most [`FINDINGS`] are told.
+/// a good document. At most [`FINDINGS`] are told, the errors before the warnings.
 #[must_use]
 pub fn validate(text: &str) -> Vec<Finding> {
     let text = match Text::read(text) {
@@ -21,11 +22,15 @@ pub fn validate(text: &str) -> Vec<Finding> {
             Finding { severity, line, column, pointer, rule, message }
         })
         .collect();
-    found.sort_by(|one, other| {
+    let by_place = |one: &Finding, other: &Finding| {
         (one.line, one.column, &one.rule).cmp(&(other.line, other.column, &other.rule))
-    });
+    };
+    found.sort_by(by_place);
     found.dedup();
+    // Warnings are cut first: without its errors a bad document would pass.
+    found.sort_by_key(|finding| Reverse(finding.severity));
     found.truncate(FINDINGS);
+    found.sort_by(by_place);
     found
 }
 
