@@ -7,18 +7,22 @@
 //! idempotency key, so that it is published once by however many nodes.
 //!
 //! Connections are told of in the same way: those of a node are the members of a channel that nobody subscribes to. Read
-//! `teller.rs` first, then `event.rs`.
+//! `teller.rs` first, then `event.rs`; `look.rs` finds what others left.
 
 mod attend;
 mod event;
+mod look;
 mod teller;
+mod waiting;
 
 pub(crate) use attend::Attended;
-pub(crate) use teller::{Teller, run};
+pub(crate) use teller::Teller;
 
 use crate::channel::ChannelName;
+use crate::hub::Hub;
 use crate::namespace::{Audience, NamespaceOptions, Retention};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What the channels begin with in which it is told, before the name of the namespace.
 pub(crate) const PREFIX: &str = "$lifecycle:";
@@ -29,6 +33,12 @@ const KEEPS: Retention = Retention {
     ttl: Duration::from_secs(3600),
     epoch_ttl: Duration::from_secs(24 * 3600),
 };
+
+/// Tells what this node did itself, and looks for what others left untold, until `stop`.
+pub(crate) async fn run(hub: Hub, stop: CancellationToken) {
+    let both = async { tokio::join!(teller::tell(&hub), look::look(&hub)) };
+    stop.run_until_cancelled(both).await;
+}
 
 /// The options of the channels in which it is told. Only the hub publishes there.
 pub(crate) fn options() -> NamespaceOptions {

@@ -10,10 +10,13 @@ use crate::reason::Reason;
 use crate::sync::lock;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// What these channels begin with, before the id of the node.
 const PREFIX: &str = "$connections:";
+/// Between two tries to tell of a connection that came, before jitter.
+const PAUSE: Duration = Duration::from_secs(2);
 /// Why a connection ended that its client ended.
 const CLOSED: &str = "CLOSED";
 
@@ -54,7 +57,13 @@ impl Hub {
                 let info = serde_json::to_vec(&notes).ok().map(Bytes::from);
                 Member { info, ..connection.clone() }
             };
-            let told = hub.broker().enter(&channel, with(None), true).await;
+            while let Err(error) = hub.broker().enter(&channel, with(None), true).await {
+                tracing::debug!(%error, "a connection could not be told of yet");
+                let pause = tokio::time::sleep(hub.random().around(PAUSE, 0.5));
+                if gone.run_until_cancelled(pause).await.is_none() {
+                    break;
+                }
+            }
             hub.members_changed(&channel);
             gone.cancelled().await;
             let reason = lock(&why).map_or(CLOSED, Reason::as_str);
@@ -62,8 +71,8 @@ impl Hub {
             let noted = hub.broker().enter(&channel, with(Some(reason)), true).await;
             let left = hub.broker().leave(&channel, connection.connection).await;
             hub.members_changed(&channel);
-            if let Err(error) = told.and(noted).and(left) {
-                tracing::debug!(%error, "a connection could not be told of in time");
+            if let Err(error) = noted.and(left) {
+                tracing::debug!(%error, "the end of a connection could not be told of in time");
             }
         });
         attended

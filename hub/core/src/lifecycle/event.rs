@@ -102,8 +102,11 @@ pub(super) fn of_connections(
     };
     let info = change.member.info.as_deref().unwrap_or_default();
     let mut info: ConnectionNotes = serde_json::from_slice(info).unwrap_or_default();
-    if change.kind == ChangeKind::Lost {
-        info.reason = Some(NODE_LOST.to_owned());
+    match change.kind {
+        // It has one if it came and went before the broker could be told of either.
+        ChangeKind::Joined => info.reason = None,
+        ChangeKind::Left => {}
+        ChangeKind::Lost => info.reason = Some(NODE_LOST.to_owned()),
     }
     let data = json(&ConnectionData {
         connection: change.member.connection.to_string(),
@@ -193,6 +196,11 @@ mod tests {
         );
         let gone = change(ChangeKind::Left, 0, r#"{"transport":"sse","reason":"DRAINING"}"#);
         let namespaces = ["room".to_owned(), "x".repeat(250)];
+        let came = Change { kind: ChangeKind::Joined, ..gone.clone() };
+        assert_eq!(
+            told(of_connections(&room, &came, &namespaces))[0].2,
+            format!(r#"{{"connection":"{id}","user":"ada","transport":"sse"}}"#)
+        );
         assert_eq!(
             told(of_connections(&room, &gone, &namespaces)),
             [(

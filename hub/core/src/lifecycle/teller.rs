@@ -1,102 +1,89 @@
-//! Who tells: each node of what it did itself, and one of them of what another left untold.
+//! Telling: each channel that waits has its changes read, told and forgotten, a page at a time.
 
 use super::attend::is_of_connections;
 use super::event::{LifecycleEvent, of_connections, of_members};
-use crate::broker::{BrokerError, ChannelsQuery, Publication};
+use super::waiting::{Outcome, Waiting};
+use crate::broker::{BrokerError, Publication};
 use crate::channel::ChannelName;
 use crate::event::{ContentType, EventBody, Payload};
 use crate::hub::Hub;
 use crate::ids::EventId;
-use crate::limits::{CHANGES_PAGE, CHANNELS_PAGE};
-use crate::pattern::Pattern;
+use crate::limits::CHANGES_PAGE;
 use crate::refusal::Refusal;
 use crate::sync::lock;
-use futures_util::future;
-use futures_util::stream::{self, StreamExt};
-use std::collections::BTreeSet;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-/// Channels that may wait to be told of on one node. More are found by the next look.
-const WAITING: usize = 100_000;
 /// Channels that are told of at once. In each, one event follows the other.
 const AT_ONCE: usize = 16;
-/// After a try that failed.
-const PAUSE: Duration = Duration::from_millis(500);
 /// For how long what was read may be told: well within the window of idempotency keys, so that what another node told and
 /// made forgotten meanwhile is not told anew.
 const FRESH: Duration = Duration::from_secs(30);
-/// Between two looks for what is untold, since a node came or went, for as long as its leases last and some more.
-const LOOK_OFTEN: Duration = Duration::from_secs(3);
-const WATCHFUL: Duration = Duration::from_secs(45);
-/// Between two looks at other times: what a node could not tell in time waits so long.
-const LOOK: Duration = Duration::from_secs(30);
 
 /// The channels of which this node has something to tell.
 #[derive(Debug, Default)]
 pub(crate) struct Teller {
-    waiting: Mutex<BTreeSet<ChannelName>>,
+    waiting: Mutex<Waiting>,
     news: Notify,
+}
+
+impl Teller {
+    /// Something is to be told of a channel. False: too many wait already.
+    pub(super) fn add(&self, channel: &ChannelName) -> bool {
+        let added = lock(&self.waiting).add(channel);
+        self.news.notify_one();
+        added
+    }
+}
+
+/// Tells of all channels that wait, for ever.
+pub(super) async fn tell(hub: &Hub) {
+    let teller = hub.teller();
+    let mut telling = FuturesUnordered::new();
+    loop {
+        let resting_until = {
+            let mut waiting = lock(&teller.waiting);
+            let resting_until = waiting.wake(Instant::now());
+            while telling.len() < AT_ONCE {
+                let Some(channel) = waiting.take() else { break };
+                telling.push(async {
+                    let told = hub.tell_page(&channel).await;
+                    (channel, told)
+                });
+            }
+            resting_until
+        };
+        tokio::select! {
+            () = teller.news.notified() => {}
+            () = tokio::time::sleep_until(resting_until.unwrap_or_else(Instant::now)),
+                if resting_until.is_some() => {}
+            Some((channel, told)) = telling.next() => {
+                let outcome = told.unwrap_or_else(|refusal| {
+                    tracing::debug!(%channel, %refusal, "what happened to members could not be told yet");
+                    Outcome::Failed
+                });
+                lock(&teller.waiting).settle(channel, outcome, Instant::now());
+            }
+        }
+    }
 }
 
 impl Hub {
     /// Members of a tracked channel came or went.
     pub(crate) fn members_changed(&self, channel: &ChannelName) {
-        let teller = self.teller();
-        let mut waiting = lock(&teller.waiting);
-        if waiting.len() < WAITING {
-            waiting.insert(channel.clone());
-        } else {
+        if !self.teller().add(channel) {
             self.metrics().lifecycle_deferred.inc();
-        }
-        drop(waiting);
-        teller.news.notify_one();
-    }
-
-    /// Looks for channels with something untold, if that is this node's affair: that of the one with the least id.
-    async fn look_for_changes(&self) -> Result<(), Refusal> {
-        let least = self.nodes().iter().map(|record| record.node).min();
-        if !self.tells_lifecycle() || least.is_some_and(|least| least != self.node()) {
-            return Ok(());
-        }
-        let mut after = None;
-        loop {
-            let query = ChannelsQuery { pattern: Pattern::any(), after, limit: CHANNELS_PAGE };
-            let channels = self.broker().changes().tracked(query).await?;
-            channels.iter().for_each(|channel| self.members_changed(channel));
-            if channels.len() < CHANNELS_PAGE {
-                return Ok(());
-            }
-            after = channels.last().cloned();
-        }
-    }
-
-    /// Tells of all channels that wait.
-    async fn tell_changes(&self) {
-        let waiting = std::mem::take(&mut *lock(&self.teller().waiting));
-        let telling = stream::iter(waiting).map(|channel| async move {
-            let told = self.tell_page(&channel).await;
-            told.err().map(|refusal| (channel, refusal))
-        });
-        let failed: Vec<_> =
-            telling.buffer_unordered(AT_ONCE).filter_map(future::ready).collect().await;
-        if !failed.is_empty() {
-            tokio::time::sleep(PAUSE).await;
-        }
-        for (channel, refusal) in failed {
-            tracing::debug!(%channel, %refusal, "what happened to members could not be told yet");
-            self.members_changed(&channel);
         }
     }
 
     /// Tells a page of the changes of a channel.
-    async fn tell_page(&self, channel: &ChannelName) -> Result<(), Refusal> {
+    async fn tell_page(&self, channel: &ChannelName) -> Result<Outcome, Refusal> {
         let read_at = self.clock().monotonic();
         let changes = self.broker().changes().untold(channel).await?;
-        let Some(last) = changes.last() else { return Ok(()) };
+        let Some(last) = changes.last() else { return Ok(Outcome::Told) };
         let namespaces = self.lifecycle_namespaces();
         for change in &changes {
             let events = match is_of_connections(channel) {
@@ -115,10 +102,7 @@ impl Hub {
             }
         }
         self.broker().changes().forget(channel, &last.id).await?;
-        if changes.len() == CHANGES_PAGE {
-            self.members_changed(channel);
-        }
-        Ok(())
+        Ok(if changes.len() == CHANGES_PAGE { Outcome::More } else { Outcome::Told })
     }
 
     async fn publish_own(&self, event: LifecycleEvent) -> Result<(), Refusal> {
@@ -149,40 +133,14 @@ impl Hub {
     }
 }
 
-/// Tells, until `stop`.
-pub(crate) async fn run(hub: Hub, stop: CancellationToken) {
-    let mut nodes = hub.nodes_changes();
-    let telling = async {
-        let mut watchful_until = Instant::now() + WATCHFUL;
-        let mut next_look = Instant::now() + LOOK_OFTEN;
-        loop {
-            tokio::select! {
-                () = hub.teller().news.notified() => {}
-                Ok(()) = nodes.changed() => {
-                    let now = Instant::now();
-                    (watchful_until, next_look) = (now + WATCHFUL, next_look.min(now + LOOK_OFTEN));
-                }
-                () = tokio::time::sleep_until(next_look) => {
-                    if let Err(refusal) = hub.look_for_changes().await {
-                        tracing::debug!(%refusal, "what is untold could not be looked for now");
-                    }
-                    let now = Instant::now();
-                    next_look = now + if now < watchful_until { LOOK_OFTEN } else { LOOK };
-                }
-            }
-            hub.tell_changes().await;
-        }
-    };
-    stop.run_until_cancelled(telling).await;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Offset;
-    use crate::broker::{Broker, HistoryQuery, Member};
+    use crate::broker::{Broker, ChannelsQuery, HistoryQuery, Member};
     use crate::connections::Transport;
     use crate::ids::UserId;
+    use crate::pattern::Pattern;
     use crate::publish::{Draft, Origin};
     use crate::reason::Reason;
     use crate::testing::{TestHub, channel};
@@ -249,6 +207,27 @@ mod tests {
         assert_eq!(told(&hub, 2).await[1..], ["disconnected ada DRAINING"]);
         drop(attend("bob"));
         assert_eq!(told(&hub, 4).await[2..], ["connected bob", "disconnected bob CLOSED"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_broker_could_not_be_told_of_is_told_once_it_is_back() {
+        let hub = TestHub::start();
+        let ada = hub.enter(&channel("hall:a"), member(&hub, "ada")).await.unwrap();
+        assert_eq!(told(&hub, 2).await[1..], ["joined ada"]);
+        hub.broker.switch_off();
+        let connected =
+            hub.attend(hub.connection_id(), Transport::Sse, UserId::new("bob"), None, None);
+        ada.end().await;
+        // Long enough for some tries of both.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        hub.broker.switch_on();
+        assert_eq!(hub.metrics().lifecycle_events.get(), 2);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let mut after = told(&hub, 5).await.split_off(2);
+        after.sort_unstable();
+        assert_eq!(after, ["connected bob", "left ada", "vacated hall:a"]);
+        drop(connected);
+        assert_eq!(told(&hub, 6).await[5..], ["disconnected bob CLOSED"]);
     }
 
     #[tokio::test(start_paused = true)]

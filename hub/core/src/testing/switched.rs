@@ -1,8 +1,8 @@
 //! A memory broker that can be switched off, made to wait, and asked what it was asked.
 
 use crate::broker::{
-    Answer, Broker, BrokerError, Changes, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes,
-    Notes, Publication, Published,
+    Answer, Broker, BrokerError, Change, Changes, ChannelsQuery, HistoryPage, HistoryQuery, Member,
+    Nodes, Notes, Publication, Published,
 };
 use crate::channel::ChannelName;
 use crate::ids::ConnectionId;
@@ -13,7 +13,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 
-/// The broker. Switches act on subscribing and on reading history, which is what a feed asks for.
+/// The broker. Switches act on what a feed asks for, subscribing and reading history, and on what is told of members:
+/// entering and the changes that wait.
 pub struct SwitchedBroker {
     broker: MemoryBroker,
     power: watch::Sender<Power>,
@@ -109,7 +110,7 @@ impl Broker for SwitchedBroker {
         member: Member,
         tracked: bool,
     ) -> Answer<'a, ()> {
-        self.broker.enter(channel, member, tracked)
+        Box::pin(self.powered(self.broker.enter(channel, member, tracked)))
     }
 
     fn leave<'a>(&'a self, channel: &'a ChannelName, connection: ConnectionId) -> Answer<'a, ()> {
@@ -133,6 +134,20 @@ impl Broker for SwitchedBroker {
     }
 
     fn changes(&self) -> &dyn Changes {
-        self.broker.changes()
+        self
+    }
+}
+
+impl Changes for SwitchedBroker {
+    fn untold<'a>(&'a self, channel: &'a ChannelName) -> Answer<'a, Vec<Change>> {
+        Box::pin(self.powered(self.broker.changes().untold(channel)))
+    }
+
+    fn forget<'a>(&'a self, channel: &'a ChannelName, last: &'a str) -> Answer<'a, ()> {
+        self.broker.changes().forget(channel, last)
+    }
+
+    fn tracked(&self, query: ChannelsQuery) -> Answer<'_, Vec<ChannelName>> {
+        self.broker.changes().tracked(query)
     }
 }
