@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 
 /// Orders that may wait for a connection to be ready for them; one that is told more does not take its orders.
 const ORDERS: usize = 32;
-/// Channels and names of one page, in bytes: well below what a message between nodes may have.
+/// The connections of one page, in bytes: well below what a message between nodes may have.
 const PAGE_BYTES: usize = 512 * 1024;
 
 /// The table.
@@ -203,8 +203,9 @@ impl Table {
                 continue;
             }
             let info = slot.info(node);
-            bytes += info.channels.iter().map(|name| name.as_str().len() + 8).sum::<usize>() + 512;
-            if page.connections.len() >= query.limit || bytes > PAGE_BYTES {
+            bytes += cost(&info);
+            let is_full = bytes > PAGE_BYTES && !page.connections.is_empty();
+            if page.connections.len() >= query.limit || is_full {
                 page.more = true;
                 break;
             }
@@ -252,8 +253,17 @@ impl Table {
     }
 }
 
+/// No less than a connection takes in a message between nodes. What is not named here is short.
+fn cost(info: &ConnectionInfo) -> usize {
+    let user = info.user.as_ref().map_or(0, |user| user.as_str().len());
+    let token_id = info.token_id.as_ref().map_or(0, |id| id.len());
+    let channels = info.channels.iter().map(|name| name.as_str().len() + 8);
+    512 + user + token_id + channels.sum::<usize>()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::wire::Message;
     use super::*;
     use crate::random::Random;
     use crate::reason::Reason;
@@ -332,5 +342,20 @@ mod tests {
         let ending = Ending { reason: Reason::Disconnected, reconnect: true };
         assert!(slots[2].mailbox.put(Order::Disconnect(ending)));
         assert_eq!(list(room), (vec![], false));
+    }
+
+    #[test]
+    fn a_page_of_connections_with_long_names_fits_a_message() {
+        let table = Table::default();
+        let node = NodeId::random(&Random::seeded(1));
+        for number in 0..100 {
+            let slot = slot(&table, &number.to_string().repeat(4000), number);
+            slot.token().id = Some("t".repeat(8000).into());
+            table.note(slot.connection, &channel("a:b"), true);
+        }
+        let query = ConnectionsQuery { limit: 100, ..ConnectionsQuery::default() };
+        let page = table.list(node, &query);
+        assert!(page.more && page.connections.len() > 20, "{}", page.connections.len());
+        assert!(Message::Listed { ask: 1, page }.encode().len() <= PAGE_BYTES);
     }
 }
