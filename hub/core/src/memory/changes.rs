@@ -4,18 +4,25 @@ use super::MemoryBroker;
 use crate::broker::{Answer, Change, ChangeKind, Changes, ChannelsQuery, Member};
 use crate::channel::ChannelName;
 use crate::limits::{CHANGES, CHANGES_PAGE};
+use crate::position::Epoch;
 use crate::sync::lock;
 use std::collections::VecDeque;
 
 /// The changes of a channel that nobody was told of.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Untold {
     tracked: bool,
+    /// Of the channel. A channel that was forgotten and comes back has another one, and counts from the start.
+    epoch: Epoch,
     last: u64,
     changes: VecDeque<Change>,
 }
 
 impl Untold {
+    pub(super) fn new(epoch: Epoch) -> Self {
+        Untold { tracked: false, epoch, last: 0, changes: VecDeque::new() }
+    }
+
     /// From now on changes are kept.
     pub(super) fn track(&mut self) {
         self.tracked = true;
@@ -27,7 +34,8 @@ impl Untold {
             return true;
         }
         self.last += 1;
-        let (id, members) = (self.last.to_string().into(), members as u64);
+        let id = format!("{}-{}", self.epoch, self.last).into();
+        let members = members as u64;
         self.changes.push_back(Change { id, member: member.clone(), kind, members });
         let fits = self.changes.len() <= CHANGES;
         if !fits {
@@ -77,5 +85,38 @@ impl Changes for MemoryBroker {
             names.truncate(query.limit);
             Ok(names)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::broker::{Broker, Changes, Member};
+    use crate::clock::Timestamp;
+    use crate::ids::ConnectionId;
+    use crate::random::Random;
+    use crate::testing::{MemoryFixture, channel};
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_channel_that_was_forgotten_gives_no_id_a_second_time() {
+        let MemoryFixture { broker, clock, notices: _notices } = MemoryFixture::start();
+        let name = channel("hall:a");
+        let connection = ConnectionId::new(Timestamp::default(), &Random::seeded(1));
+        let joined_at = Timestamp::default();
+        let member = Member { connection, user: None, info: None, joined_at };
+        let come_and_go = async || {
+            broker.enter(&name, member.clone(), true).await.unwrap();
+            broker.leave(&name, connection).await.unwrap();
+            let ids: Vec<_> = broker.untold(&name).await.unwrap();
+            broker.forget(&name, &ids[1].id).await.unwrap();
+            ids.into_iter().map(|change| change.id).collect::<Vec<_>>()
+        };
+        let first = come_and_go().await;
+        while broker.0.metrics.channels.get() > 0 {
+            clock.advance(Duration::from_secs(3600));
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+        let second = come_and_go().await;
+        assert!(first.iter().all(|id| !second.contains(id)), "{first:?} {second:?}");
     }
 }

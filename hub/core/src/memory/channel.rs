@@ -48,7 +48,7 @@ impl Channel {
             subscribed: false,
             touched: now,
             members: Members::default(),
-            untold: Untold::default(),
+            untold: Untold::new(epoch),
             top: Position::new(epoch, Offset::ZERO),
             kept: VecDeque::new(),
             keys: Keys::default(),
