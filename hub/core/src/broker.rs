@@ -37,7 +37,8 @@ pub const NODE_LEASE: Duration = Duration::from_secs(10);
 /// The answer of a broker, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, BrokerError>> + Send + 'a>>;
 
-/// Carries events between nodes and keeps history. Every implementation passes [`conformance`](crate::conformance).
+/// Carries events between nodes and keeps history. Every implementation passes the suite `conformance` (feature
+/// `conformance`).
 pub trait Broker: Send + Sync + 'static {
     /// Gives the event the next offset of its channel, keeps it, and sends it to every node that subscribed.
     ///

@@ -6,7 +6,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-/// Brings commands to backends of one kind. Every implementation passes [`conformance`](super::conformance).
+/// Brings commands to backends of one kind. Every implementation passes the suite `command::conformance` (feature
+/// `conformance`).
 ///
 /// A router owes no deadline and no second try: a [`Call`](super::Call) sees to both.
 pub trait CommandRouter: Send + Sync + 'static {
