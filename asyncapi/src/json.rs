@@ -85,6 +85,13 @@ pub(crate) fn push_name(pointer: &mut String, name: &str) {
     }
 }
 
+/// The JSON pointer of a member of the value at `pointer`.
+pub(crate) fn below(pointer: &str, name: &str) -> String {
+    let mut pointer = pointer.to_owned();
+    push_name(&mut pointer, name);
+    pointer
+}
+
 /// The line on which the value stands that `pointer` names, in a text that [`parse`] takes. 1 where there is none.
 pub(crate) fn line_of(text: &str, pointer: &str) -> usize {
     let mut state = State { wanted: Some(pointer.to_owned()), ..State::default() };

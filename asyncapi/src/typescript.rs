@@ -4,8 +4,8 @@
 //! They are of the deliver view: what a subscriber can rely on. Fields that a newer publisher adds do no harm, as
 //! TypeScript looks at what it knows.
 
-use crate::catalog::{Catalog, Visibility};
-use crate::document::{Readers, class_name};
+use crate::catalog::{Catalog, Visibility, class_name};
+use crate::document::Readers;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

@@ -1,5 +1,6 @@
 //! The keywords of JSON Schema that a catalog may use: those of draft-07, which AsyncAPI documents must understand.
 
+use crate::json::below;
 use serde_json::Value;
 
 /// A keyword, by what stands under it.
@@ -96,20 +97,14 @@ pub(super) struct Inner<'a> {
 /// The schemas right under one keyword of a schema.
 pub(super) fn inner<'a>(name: &str, value: &'a mut Value) -> Vec<Inner<'a>> {
     let Some(kind) = keyword(name) else { return Vec::new() };
-    let mut pointer = String::new();
-    crate::json::push_name(&mut pointer, name);
+    let pointer = below("", name);
     let same_value = matches!(kind, Keyword::SameSchema | Keyword::SameSchemas);
     let found = |pointer, schema| Inner { pointer, same_value, schema };
     match (kind, value) {
         (Keyword::Plain, _) => Vec::new(),
-        (Keyword::Schemas | Keyword::SameSchemas, Value::Object(schemas)) => schemas
-            .iter_mut()
-            .map(|(name, schema)| {
-                let mut pointer = pointer.clone();
-                crate::json::push_name(&mut pointer, name);
-                found(pointer, schema)
-            })
-            .collect(),
+        (Keyword::Schemas | Keyword::SameSchemas, Value::Object(schemas)) => {
+            schemas.iter_mut().map(|(name, schema)| found(below(&pointer, name), schema)).collect()
+        }
         (Keyword::Schema | Keyword::SameSchema, Value::Array(schemas)) => schemas
             .iter_mut()
             .enumerate()

@@ -36,6 +36,6 @@ pub use error::{CatalogError, CatalogErrors};
 pub use event::{EventDefinition, Example, Publisher};
 pub use info::{Compatibility, Enforcement, EnforcementDefaults, Info};
 pub use revision::Revision;
-pub(crate) use schema::PREFIX;
+pub(crate) use schema::{PREFIX, class_name};
 pub use schema::{Schema, View, reference};
 pub use source::{Place, Source};

@@ -52,6 +52,17 @@ pub fn reference(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
+/// `message.created` as `MessageCreated`: what generators call a class.
+pub(crate) fn class_name(name: &str) -> String {
+    let mut class = String::new();
+    for word in name.split(|c: char| !c.is_ascii_alphanumeric()) {
+        let mut letters = word.chars();
+        class.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        class.push_str(letters.as_str());
+    }
+    class
+}
+
 fn collect_references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
         Value::Object(object) => {

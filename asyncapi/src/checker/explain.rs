@@ -1,7 +1,7 @@
 //! What the library complains of, as what people can act on.
 
 use super::compiled::VIOLATIONS_MAX;
-use crate::json::push_name;
+use crate::json::below;
 use fanline_core::refusal::Violation;
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
@@ -11,17 +11,16 @@ use serde_json::Value;
 pub(super) fn explain(error: &ValidationError<'_>) -> Vec<Violation> {
     let pointer = error.instance_path().to_string();
     let keyword = error.kind().keyword().to_owned();
-    let below = |name: &str, message: String| {
-        let mut pointer = pointer.clone();
-        push_name(&mut pointer, name);
+    let of_field = |name: &str, message: String| {
+        let pointer = below(&pointer, name);
         Violation { pointer, rule: keyword.clone().into(), message }
     };
     if let Kind::AdditionalProperties { unexpected } = error.kind() {
-        let message = |name: &String| below(name, format!("there is no field `{name}`"));
+        let message = |name: &String| of_field(name, format!("there is no field `{name}`"));
         return unexpected.iter().take(VIOLATIONS_MAX).map(message).collect();
     }
     if let Kind::Required { property: Value::String(name) } = error.kind() {
-        return vec![below(name, format!("the field `{name}` is missing"))];
+        return vec![of_field(name, format!("the field `{name}` is missing"))];
     }
     // The value itself may be long, and is the sender's own: the rule is what helps.
     vec![Violation {

@@ -1,7 +1,8 @@
 //! Comparing the event types: rules, proof and witness.
 
 use super::finding::{Class, Finding, Side};
-use super::schema::{Difference, Effect, Schemas, Walk};
+use super::schema::{Difference, Effect, Walk};
+use super::schemas::Schemas;
 use super::wire;
 use super::witness::{Trial, sample};
 use crate::Catalog;

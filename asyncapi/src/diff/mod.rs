@@ -9,6 +9,7 @@ mod comparison;
 mod events;
 mod finding;
 mod schema;
+mod schemas;
 mod wire;
 mod witness;
 

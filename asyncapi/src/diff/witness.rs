@@ -1,7 +1,8 @@
 //! Making a witness: a value that one schema takes and the other does not, at the place of a difference.
 
 use super::finding::Witness;
-use super::schema::{Difference, Schemas};
+use super::schema::Difference;
+use super::schemas::Schemas;
 use crate::checker::Checker;
 use serde_json::{Map, Value, json};
 

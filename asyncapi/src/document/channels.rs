@@ -7,7 +7,7 @@ use super::vocabulary::{SOME_CONNECTION, SOME_POSITION, SOME_TIME, event_object}
 use super::{Readers, Settings};
 use crate::catalog::{
     Audience, Catalog, ChannelDefinition, EventDefinition, Example, Publisher, Transport, View,
-    Visibility,
+    Visibility, class_name,
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -311,14 +311,4 @@ fn some_channel(channel: &ChannelDefinition) -> String {
 
 fn tags(tags: &[String]) -> Value {
     tags.iter().map(|tag| json!({ "name": tag })).collect::<Vec<_>>().into()
-}
-
-/// `message.created` as `MessageCreated`.
-pub(crate) fn class_name(name: &str) -> String {
-    name.split(|c: char| !c.is_ascii_alphanumeric())
-        .flat_map(|word| {
-            let mut letters = word.chars();
-            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters)
-        })
-        .collect()
 }

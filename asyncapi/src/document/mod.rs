@@ -33,7 +33,7 @@ mod perspective;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use channels::{OWN, PUBLISH, class_name};
+pub(crate) use channels::{OWN, PUBLISH};
 pub use document::Document;
 pub use facts::{CloseFact, HubFacts, ReasonFact, Server, TryIt};
 pub use perspective::{Perspective, Readers, Settings};

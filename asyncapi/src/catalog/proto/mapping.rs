@@ -5,8 +5,7 @@
 //! are promised one form. See <https://protobuf.dev/programming-guides/json/>.
 
 use super::{comments, rules, well_known};
-use crate::catalog::json_schema::title_of;
-use crate::catalog::schema::{Schema, reference};
+use crate::catalog::schema::{Schema, class_name, reference};
 use crate::catalog::source::Source;
 use crate::catalog::views;
 use crate::catalog::{CatalogError, CatalogErrors};
@@ -64,7 +63,7 @@ impl<'a> Mapping<'a> {
             self.errors.push(CatalogError::new(place.clone(), fault));
         }
         let mut schema = Map::new();
-        schema.insert("title".to_owned(), title_of(message.full_name()).into());
+        schema.insert("title".to_owned(), class_name(message.full_name()).into());
         if let Some(comment) = comments::comment(&file, message.path()) {
             schema.insert("description".to_owned(), comment.into());
         }
@@ -212,7 +211,7 @@ impl<'a> Mapping<'a> {
         if self.known.insert(values.full_name().to_owned()) {
             let file = values.parent_file();
             let names: Vec<_> = values.values().map(|value| value.name().to_owned()).collect();
-            let mut schema = json!({ "title": title_of(values.full_name()) });
+            let mut schema = json!({ "title": class_name(values.full_name()) });
             if let Some(comment) = comments::comment(&file, values.path()) {
                 schema["description"] = comment.into();
             }

@@ -12,6 +12,7 @@ mod mapping;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod value_rules;
 mod well_known;
 
 pub(crate) use comments::comment;

@@ -1,37 +1,27 @@
-//! `jsonschema/`: event types whose data is described by JSON Schema.
-//!
-//! A file with an `x-fanline` block at its root is an event type; one without lends its `definitions` to others. Drafts
-//! 07 and 2020-12 are read, the latter as far as it can be said in draft-07, which is what AsyncAPI documents speak.
-//! Every schema leaves here with absolute names: `#/definitions/Money` of `order.json` becomes the schema `order.Money`.
+//! From files with an `x-fanline` block to event types, and from all files to schemas.
 
-use super::error::CatalogError;
-use super::event::{EventDefinition, Example, Publisher};
-use super::keywords::{inner, keyword, nearest};
-use super::manifest::{EnforcementWord, is_id};
-use super::schema::{Schema, reference};
-use super::source::Source;
-use super::views;
+use super::draft_07::enter;
+use super::{BLOCK, DEFINITIONS, FOLDER};
+use crate::catalog::error::CatalogError;
+use crate::catalog::event::{EventDefinition, Example, Publisher};
+use crate::catalog::manifest::{EnforcementWord, is_id};
+use crate::catalog::schema::{Schema, class_name};
+use crate::catalog::source::Source;
+use crate::catalog::views;
 use crate::checker::check_schema;
-use crate::json::{self, push_name};
+use crate::json::{self, below};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The folder.
-const FOLDER: &str = "jsonschema/";
-/// The block that makes a schema an event type.
-const BLOCK: &str = "x-fanline";
-/// What holds schemas that others refer to: of draft-07, of 2020-12.
-const DEFINITIONS: [&str; 2] = ["definitions", "$defs"];
-
 /// What the files say.
 #[derive(Default)]
-pub(super) struct Found {
-    pub(super) events: Vec<EventDefinition>,
-    pub(super) schemas: Vec<Schema>,
+pub(in crate::catalog) struct Found {
+    pub(in crate::catalog) events: Vec<EventDefinition>,
+    pub(in crate::catalog) schemas: Vec<Schema>,
 }
 
 /// Reads all files of the folder; complaints go to `errors`.
-pub(super) fn read(source: &Source, errors: &mut Vec<CatalogError>) -> Found {
+pub(in crate::catalog) fn read(source: &Source, errors: &mut Vec<CatalogError>) -> Found {
     let mut found = Found::default();
     for (path, text) in source.files() {
         let Some(name) = path.strip_prefix(FOLDER).and_then(|name| name.strip_suffix(".json"))
@@ -112,8 +102,7 @@ impl File<'_> {
                 ));
             };
             for (name, schema) in schemas {
-                let mut pointer = format!("/{holder}");
-                push_name(&mut pointer, &name);
+                let pointer = below(&format!("/{holder}"), &name);
                 definitions.push((name, pointer, schema));
             }
         }
@@ -200,13 +189,14 @@ impl File<'_> {
         mut schema: Value,
         pointer: &str,
     ) -> Result<Schema, CatalogError> {
-        self.enter(&mut schema, base, pointer)?;
+        enter(&mut schema, base, pointer)
+            .map_err(|fault| self.complain(&fault.pointer, fault.message))?;
         check_schema(&schema)
             .map_err(|(inner, message)| self.complain(&format!("{pointer}{inner}"), message))?;
         if let Value::Object(object) = &mut schema
             && !object.contains_key("title")
         {
-            object.shift_insert(0, "title".to_owned(), title_of(&name).into());
+            object.shift_insert(0, "title".to_owned(), class_name(&name).into());
         }
         let publish = views::close(&schema).map_err(|inner| {
             let message = "some fields of this object are named in a combination (`allOf`, `oneOf`, ...) only, so that others cannot be refused; name all of them in its own `properties` too, or say what becomes of others with `additionalProperties`";
@@ -215,134 +205,6 @@ impl File<'_> {
         let place = self.source.place(self.path, json::line_of(self.text, pointer));
         Ok(Schema { name, publish, deliver: views::open(&schema), place })
     }
-
-    /// Makes a schema one of the catalog: keywords that are known, in draft-07, with absolute references.
-    fn enter(&self, schema: &mut Value, base: &str, pointer: &str) -> Result<(), CatalogError> {
-        let object = match schema {
-            Value::Object(object) => object,
-            // Tools disagree about bare booleans; these say the same.
-            Value::Bool(true) => {
-                *schema = Value::Object(Map::new());
-                return Ok(());
-            }
-            Value::Bool(false) => {
-                *schema = serde_json::json!({ "not": {} });
-                return Ok(());
-            }
-            Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                return Err(self.complain(pointer, "a schema is an object, true or false"));
-            }
-        };
-        to_draft_07(object);
-        let names: Vec<String> = object.keys().cloned().collect();
-        for name in names {
-            if keyword(&name).is_none() {
-                return Err(self.complain(&pointed(pointer, &name), unknown(&name)));
-            }
-            if name == "$ref" {
-                let target = object["$ref"].as_str().unwrap_or_default();
-                let absolute = absolute(target, base).ok_or_else(|| {
-                    let message = format!("`{target}` refers to nothing that a catalog knows; write \"#/definitions/Name\", or \"other.json#/definitions/Name\" for a file in {FOLDER}");
-                    self.complain(&pointed(pointer, "$ref"), message)
-                })?;
-                // In draft-07 nothing beside a reference counts. What is said there would be lost in silence.
-                let lost = object.keys().find(|name| !is_annotation(name) && *name != "$ref");
-                if let Some(lost) = lost {
-                    let message = format!(
-                        "`{lost}` beside `$ref` counts for nothing in draft-07; put both into `allOf`"
-                    );
-                    return Err(self.complain(&pointed(pointer, lost), message));
-                }
-                object["$ref"] = reference(&absolute).into();
-            }
-        }
-        for (name, value) in object.iter_mut() {
-            // `additionalProperties: false` is understood by all.
-            if value.is_boolean() {
-                continue;
-            }
-            for inner in inner(name, value) {
-                // The names in `dependencies` may stand for lists of fields instead.
-                if !(name == "dependencies" && inner.schema.is_array()) {
-                    self.enter(inner.schema, base, &format!("{pointer}{}", inner.pointer))?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn pointed(pointer: &str, name: &str) -> String {
-    let mut pointer = pointer.to_owned();
-    push_name(&mut pointer, name);
-    pointer
-}
-
-fn is_annotation(name: &str) -> bool {
-    matches!(name, "title" | "description" | "$comment" | "deprecated") || name.starts_with("x-")
-}
-
-/// The name of the schema that `target` refers to, seen from the file called `base`.
-fn absolute(target: &str, base: &str) -> Option<String> {
-    let (file, fragment) = target.split_once('#').unwrap_or((target, ""));
-    let base = if file.is_empty() { base } else { file.strip_suffix(".json")? };
-    if fragment.is_empty() || fragment == "/" {
-        return Some(base.to_owned());
-    }
-    let name = DEFINITIONS
-        .iter()
-        .find_map(|holder| fragment.strip_prefix('/')?.strip_prefix(holder)?.strip_prefix('/'))?;
-    let name = name.replace("~1", "/").replace("~0", "~");
-    (!name.contains('/')).then(|| format!("{base}.{name}"))
-}
-
-/// Says in draft-07 what 2020-12 says in other words.
-fn to_draft_07(object: &mut Map<String, Value>) {
-    if let Some(tuple) = object.shift_remove("prefixItems") {
-        if let Some(rest) = object.shift_remove("items") {
-            object.insert("additionalItems".to_owned(), rest);
-        }
-        object.insert("items".to_owned(), tuple);
-    }
-    for name in ["dependentRequired", "dependentSchemas"] {
-        if let Some(Value::Object(new)) = object.shift_remove(name) {
-            let old = object.entry("dependencies").or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(old) = old {
-                old.extend(new);
-            }
-        }
-    }
-}
-
-fn unknown(name: &str) -> String {
-    let remedy = match name {
-        "unevaluatedProperties" | "unevaluatedItems" => {
-            "draft-07 cannot say it; name all fields in one `properties`, an object is closed for publishers anyway".to_owned()
-        }
-        "$anchor" | "$dynamicAnchor" | "$dynamicRef" | "$recursiveRef" | "$id" => {
-            "refer to a definition by its path, \"#/definitions/Name\"".to_owned()
-        }
-        "minContains" | "maxContains" => "draft-07 cannot say it; use `contains` or `minItems`".to_owned(),
-        "definitions" | "$defs" => "definitions stand at the root of the file only".to_owned(),
-        "nullable" => "write `\"type\": [\"string\", \"null\"]`".to_owned(),
-        BLOCK => "it stands at the root of the file only".to_owned(),
-        _ => match nearest(name) {
-            Some(known) => format!("did you mean `{known}`? Notes of your own start with `x-`"),
-            None => "notes of your own start with `x-`".to_owned(),
-        },
-    };
-    format!("`{name}` is no keyword of a catalog's schemas: {remedy}")
-}
-
-/// `order.shipped` as `OrderShipped`: what generators call a class.
-pub(super) fn title_of(name: &str) -> String {
-    let mut title = String::new();
-    for word in name.split(|c: char| !c.is_ascii_alphanumeric()) {
-        let mut letters = word.chars();
-        title.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        title.push_str(letters.as_str());
-    }
-    title
 }
 
 #[cfg(test)]
