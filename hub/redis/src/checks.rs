@@ -130,7 +130,9 @@ async fn check(
         .collect();
     let deadline = Instant::now() + CALL;
     let answers = server
-        .attempt(Lane::Reads, deadline, async |session: &Session| session.run_all(&calls).await)
+        .attempt(Lane::Reads, deadline, async |session: &Session| {
+            session.run_each(Script::Check, &calls).await
+        })
         .await?;
     let mut outcome = Outcome::default();
     for ((channel, _), answer) in batch.iter().zip(answers) {

@@ -189,7 +189,9 @@ async fn tell(servers: &Servers, server: &Server, users: &[Told]) -> Vec<bool> {
         .collect();
     let deadline = Instant::now() + CALL;
     let answers = server
-        .attempt(Lane::Writes, deadline, async |session: &Session| session.run_all(&calls).await)
+        .attempt(Lane::Writes, deadline, async |session: &Session| {
+            session.run_each(Script::Attach, &calls).await
+        })
         .await;
     match answers {
         Ok(answers) => answers.iter().map(Result::is_ok).collect(),

@@ -3,7 +3,7 @@
 //! Each gets the connection's fence as its first argument; the rest is said at the top of each file.
 
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, RedisResult, cmd};
+use redis::{Cmd, Pipeline, RedisResult, cmd};
 
 /// A script.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,6 +46,12 @@ impl Script {
         Script::Revocations,
     ];
 
+    /// The command that makes a server know it.
+    pub(crate) fn loading(self) -> Cmd {
+        let source = format!("{}\n{}", include_str!("scripts/common.lua"), self.source());
+        cmd("SCRIPT").arg("LOAD").arg(source).take()
+    }
+
     fn source(self) -> &'static str {
         match self {
             Script::Publish => include_str!("scripts/publish.lua"),
@@ -82,8 +88,7 @@ impl Loaded {
 pub(crate) async fn load(connection: &mut MultiplexedConnection) -> RedisResult<Loaded> {
     let mut pipeline = Pipeline::new();
     for script in Script::ALL {
-        let source = format!("{}\n{}", include_str!("scripts/common.lua"), script.source());
-        pipeline.add_command(cmd("SCRIPT").arg("LOAD").arg(source).take());
+        pipeline.add_command(script.loading());
     }
     let hashes: [String; Script::ALL.len()] = pipeline.query_async(connection).await?;
     Ok(Loaded(hashes))

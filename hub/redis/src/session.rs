@@ -6,7 +6,7 @@ use crate::advice;
 use crate::call::{Call, Failure};
 use crate::dial::Dialer;
 use crate::identity::{Identity, ServerKind};
-use crate::scripts::{self, Loaded};
+use crate::scripts::{self, Loaded, Script};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, PushKind, RedisError, RedisResult, Value, cmd};
 use std::time::Duration;
@@ -74,12 +74,15 @@ impl Session {
     pub(crate) async fn run(&self, call: &Call<'_>, asking: bool) -> Result<Value, Failure> {
         let mut answer = self.run_once(call, asking).await;
         if matches!(answer, Err(Failure::Forgotten)) {
-            scripts::load(&mut self.connection.clone())
-                .await
-                .map_err(|error| self.failure(&error))?;
+            self.load(call.script).await?;
             answer = self.run_once(call, asking).await;
         }
         answer
+    }
+
+    /// Loads a script that the server forgot. Only that one: who loads the script of publishes decides about their order.
+    pub(crate) async fn load(&self, script: Script) -> Result<(), Failure> {
+        self.command(&script.loading()).await.map(drop)
     }
 
     async fn run_once(&self, call: &Call<'_>, asking: bool) -> Result<Value, Failure> {
@@ -113,8 +116,8 @@ impl Session {
         answer.and_then(Value::extract_error).map_err(|error| self.failure(&error))
     }
 
-    /// Runs several calls in one round trip, each with its own answer. Scripts that the server forgot are loaded anew, so
-    /// that those who did nothing for that may be repeated.
+    /// Runs several calls in one round trip, each with its own answer. A script that the server forgot is not loaded here:
+    /// a later call, which might then overtake these, may be under way already.
     pub(crate) async fn run_all(
         &self,
         calls: &[Call<'_>],
@@ -141,8 +144,20 @@ impl Session {
                 *answer = Err(Failure::TooFewReplicas);
             }
         }
+        Ok(answers)
+    }
+
+    /// Runs several calls of one script, in no order that matters: those that the server forgot it for have done nothing,
+    /// and find it when they are made again.
+    pub(crate) async fn run_each(
+        &self,
+        script: Script,
+        calls: &[Call<'_>],
+    ) -> Result<Vec<Result<Value, Failure>>, Failure> {
+        let answers = self.run_all(calls).await?;
         if answers.contains(&Err(Failure::Forgotten)) {
-            scripts::load(&mut connection).await.map_err(|error| self.failure(&error))?;
+            // What is known by now is not thrown away for a load that fails: the next call tells of that.
+            let _loaded = self.load(script).await;
         }
         Ok(answers)
     }

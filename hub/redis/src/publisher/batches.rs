@@ -5,6 +5,7 @@
 
 use super::Job;
 use crate::call::Failure;
+use crate::scripts::Script;
 use crate::server::{Lane, Server};
 use crate::servers::CALL;
 use crate::session::Session;
@@ -33,6 +34,9 @@ pub(super) struct Batches {
     under_way: FuturesOrdered<BoxFuture<'static, Batch>>,
     /// The one that is under way waits for a connection. It does so alone: others might get it sooner.
     connecting: bool,
+    /// The server forgot how to publish. It is told again when all that it got before is answered: what it gets after
+    /// that would overtake what it could not do.
+    pub(super) forgotten: bool,
     /// The number of the last job that was sent, and of the last that was answered.
     pub(super) sent: u64,
     pub(super) answered: u64,
@@ -52,6 +56,7 @@ impl Batches {
             queue: VecDeque::new(),
             under_way: FuturesOrdered::new(),
             connecting: false,
+            forgotten: false,
             sent: 0,
             answered: 0,
         }
@@ -63,6 +68,16 @@ impl Batches {
 
     /// Sends as much as may be under way. Waits for nothing.
     pub(super) async fn send(&mut self) {
+        if self.forgotten {
+            if !self.is_idle() {
+                return;
+            }
+            self.forgotten = false;
+            // A connection that is yet to be made loads all scripts.
+            if let Some(session) = self.server.link(Lane::Publishes).current() {
+                self.start(load(session)).await;
+            }
+        }
         while !self.queue.is_empty() && self.under_way.len() < BATCHES && !self.connecting {
             let session = self.server.link(Lane::Publishes).current();
             if session.is_none() && !self.is_idle() {
@@ -72,15 +87,19 @@ impl Batches {
             let Some((number, _)) = jobs.last() else { return };
             self.sent = *number;
             self.connecting = session.is_none();
-            let run = unconstrained(run(Arc::clone(&self.server), session, jobs));
-            // The first poll hands it to the connection: before any later one.
-            let mut run = Box::pin(run);
-            let run = match poll!(&mut run) {
-                Poll::Ready(batch) => ready(batch).boxed(),
-                Poll::Pending => run,
-            };
-            self.under_way.push_back(run);
+            self.start(run(Arc::clone(&self.server), session, jobs)).await;
         }
+    }
+
+    /// Sends something. Waits for nothing.
+    async fn start(&mut self, batch: impl Future<Output = Batch> + Send + 'static) {
+        // The first poll hands it to the connection: before any later one.
+        let mut batch = unconstrained(batch).boxed();
+        let batch = match poll!(&mut batch) {
+            Poll::Ready(batch) => ready(batch).boxed(),
+            Poll::Pending => batch,
+        };
+        self.under_way.push_back(batch);
     }
 
     /// The next batch that has an outcome, if any is under way.
@@ -108,6 +127,14 @@ impl Batches {
         }
         jobs
     }
+}
+
+/// Makes the server know how to publish. Has no jobs, but its place among those that have.
+async fn load(session: Arc<Session>) -> Batch {
+    let loading = session.load(Script::Publish);
+    // A server that does not answer is noticed by whoever publishes next.
+    let _loaded = tokio::time::timeout(CALL, loading).await;
+    Batch { jobs: Vec::new(), answers: Ok(Vec::new()) }
 }
 
 async fn run(server: Arc<Server>, session: Option<Arc<Session>>, jobs: Vec<(u64, Job)>) -> Batch {

@@ -152,6 +152,7 @@ impl Worker {
         for (number, job) in jobs {
             match answers.next().unwrap_or(Err(Failure::Away)) {
                 Err(failure) if failure.may_be_repeated() && job.is_wanted() => {
+                    batches.forgotten |= failure == Failure::Forgotten;
                     self.lines.repeat(server, sent, number, job, &failure);
                 }
                 answer => {
