@@ -70,6 +70,12 @@ def cases(kinds, any_pb2):
     zero_wrappers = kind()
     for name in ("int64_value", "bool_value", "string_value", "bytes_value", "double_value"):
         getattr(zero_wrappers, name).SetInParent()
+    no_numbers = kind()
+    no_numbers.double_value.value = float("nan")
+    no_numbers.float_value.value = float("-inf")
+    timed, nested = any_pb2.Any(), any_pb2.Any()
+    timed.Pack(times.duration)
+    nested.Pack(wrapped)
     null = kind()
     null.value.null_value = 0
     return {
@@ -81,6 +87,7 @@ def cases(kinds, any_pb2):
         # Not the very largest float: Python refuses to read what it writes of it.
         "huge floats": kind(a_float=3.4e38, a_double=1.7976931348623157e308),
         "tiny floats": kind(a_float=1.17549435e-38, a_double=5e-324),
+        "zero with a sign": kind(a_float=-0.0, a_double=-0.0),
         "not a number": kind(a_float=float("nan"), a_double=float("nan")),
         "infinite": kind(a_float=float("inf"), a_double=float("-inf")),
         "bool and text": kind(a_bool=True, a_string='quote " backslash \\ \u0000 \u2028 é 😀'),
@@ -101,10 +108,13 @@ def cases(kinds, any_pb2):
         "struct": structure,
         "null value": null,
         "any": kind(any=wrapped),
+        "any of a time": kind(any=timed),
+        "any within any": kind(any=nested),
         "field mask": masked,
         "empty": kind(empty={}),
         "wrappers": wrappers,
         "wrapped zeros": zero_wrappers,
+        "wrapped, and no numbers": no_numbers,
         "itself": kind(itself=kind(itself=kind(a_bool=True))),
         "renamed": kind(renamed="x", gone="y"),
     }

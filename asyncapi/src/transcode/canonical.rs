@@ -183,8 +183,9 @@ impl Datum<'_> {
             Datum::Uint32(value) => *value == 0,
             Datum::Int64(value) => *value == 0,
             Datum::Uint64(value) => *value == 0,
-            Datum::Float(value) => *value == 0.0,
-            Datum::Double(value) => *value == 0.0,
+            // Not so the zero below: its sign would be lost.
+            Datum::Float(value) => value.to_bits() == 0,
+            Datum::Double(value) => value.to_bits() == 0,
             Datum::Text(text) => text.is_empty(),
             Datum::Bytes(bytes) => bytes.is_empty(),
             Datum::Message(_) => false,

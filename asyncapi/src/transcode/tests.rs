@@ -147,6 +147,13 @@ fn a_float_is_written_as_short_as_it_can_be() {
 }
 
 #[test]
+fn a_zero_keeps_its_sign() {
+    let body = [&[0x5d][..], &(-0.0_f32).to_le_bytes(), &[0x61], &(-0.0_f64).to_le_bytes()];
+    let text = EVERY_KIND.ours(&body.concat()).unwrap().to_string();
+    assert_eq!(text, r#"{"aFloat":-0.0,"aDouble":-0.0}"#);
+}
+
+#[test]
 fn a_wrapper_may_hold_what_is_no_number() {
     let message = EVERY_KIND.with(&[("double_value.value", Proto::F64(f64::NAN))]);
     let json = EVERY_KIND.ours(&message.encode_to_vec()).unwrap();
