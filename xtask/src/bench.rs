@@ -26,7 +26,7 @@ pub(crate) struct Bench {
 enum Measure {
     /// Deliveries per second and CPU per delivery, as a ratio to broadcasters that only write
     Fanout,
-    /// Resident bytes per idle connection
+    /// Resident bytes per idle room member, event stream and poll, and what is left when all are cut
     Idle,
     /// Publish to receipt at a fixed rate
     Latency,

@@ -20,7 +20,7 @@ const TOKEN_SECRET: &str = "a secret of the bench, which guards nothing";
 const TOKEN_LIFETIME_SECONDS: u64 = 3600;
 const START_DEADLINE: Duration = Duration::from_secs(20);
 const READINESS_INTERVAL: Duration = Duration::from_millis(50);
-const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
+const OPS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running hub, killed when dropped: draining would only be waited for.
 pub(crate) struct Hub {
@@ -83,6 +83,11 @@ impl Hub {
 
     pub(crate) fn api_key(&self) -> &'static str {
         API_KEY
+    }
+
+    /// Clients that the hub counts on all its transports.
+    pub(crate) fn open_connections(&self) -> Result<u64> {
+        sum(&get(self.listeners.ops, "/metrics")?, "fanline_connections")
     }
 
     fn wait_until_ready(&mut self, binary: &Path) -> Result<()> {
@@ -186,12 +191,25 @@ fn token(user: &str) -> Result<String> {
 }
 
 fn is_ready(ops: SocketAddr) -> Result<bool> {
+    Ok(get(ops, "/readyz")?.starts_with("HTTP/1.1 200"))
+}
+
+fn get(ops: SocketAddr, path: &str) -> Result<String> {
     let mut socket = TcpStream::connect(ops)?;
-    socket.set_read_timeout(Some(READINESS_TIMEOUT))?;
-    write!(socket, "GET /readyz HTTP/1.1\r\nhost: {ops}\r\nconnection: close\r\n\r\n")?;
-    let mut status = [0; "HTTP/1.1 200".len()];
-    socket.read_exact(&mut status)?;
-    Ok(&status == b"HTTP/1.1 200")
+    socket.set_read_timeout(Some(OPS_TIMEOUT))?;
+    write!(socket, "GET {path} HTTP/1.1\r\nhost: {ops}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn sum(metrics: &str, name: &str) -> Result<u64> {
+    let of_series = |line: &str| -> Option<u64> {
+        line.strip_prefix(name)?.strip_prefix('{')?.rsplit_once(' ')?.1.parse().ok()
+    };
+    let mut series = metrics.lines().filter_map(of_series).peekable();
+    ensure!(series.peek().is_some(), "the hub has no metric {name}");
+    Ok(series.sum())
 }
 
 #[cfg(test)]
@@ -211,6 +229,16 @@ mod tests {
                 .unwrap();
         assert_eq!(token.header.kid.as_deref(), Some("bench"));
         assert_eq!(token.claims["channels"]["subscribe"][0], "bench:*");
+    }
+
+    #[test]
+    fn connections_of_all_transports_are_summed() {
+        let metrics = "# TYPE fanline_connections gauge\n\
+                       fanline_connections{transport=\"poll\"} 3\n\
+                       fanline_connections{transport=\"sse\"} 4\n\
+                       fanline_connections_opened_total{transport=\"sse\"} 9\n";
+        assert_eq!(sum(metrics, "fanline_connections").unwrap(), 7);
+        assert!(sum(metrics, "fanline_streams").is_err());
     }
 
     #[test]

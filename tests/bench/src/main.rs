@@ -17,7 +17,6 @@ mod latency;
 mod ledger;
 mod load;
 mod members;
-mod parked;
 mod publisher;
 mod redis;
 mod report;
@@ -52,7 +51,7 @@ struct HubOptions {
 enum Bench {
     /// Deliveries per second, CPU per delivery and latency at full speed
     Fanout(fanout::FanoutOptions),
-    /// Resident bytes per idle connection
+    /// Resident bytes per idle room member, stream and poll, and after all were cut
     Idle(idle::IdleOptions),
     /// Latency at a fixed rate
     Latency(latency::LatencyOptions),

@@ -6,40 +6,30 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::Idlers;
+use crate::hub::Hub;
+
 /// Polls of one token and cursor at once: what the hub allows.
 const POLLS_PER_TOKEN: usize = 4;
 /// Longest wait that the hub allows, in seconds.
 const WAIT: u64 = 50;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Polls that wait. Dropping it cuts them.
-pub(crate) struct Parked(Vec<TcpStream>);
+/// Polls that wait, of one user after the other.
+pub(super) struct Polls<'a> {
+    hub: &'a Hub,
+    channel: &'static str,
+    waiting: Vec<TcpStream>,
+}
 
-impl Parked {
-    /// Parks so many polls of a channel; `token` gives the token of each user that it takes.
-    pub(crate) fn open(
-        hub: SocketAddr,
-        channel: &str,
-        count: usize,
-        token: impl Fn(usize) -> Result<String>,
-    ) -> Result<Self> {
-        let path = format!("/v1/poll?channel={channel}");
-        let cursor = cursor(hub, &path, &token(0)?)?;
-        let path = format!("{path}&wait={WAIT}&cursor={cursor}");
-        let mut parked = Vec::with_capacity(count);
-        let mut bearer = String::new();
-        for number in 0..count {
-            if number % POLLS_PER_TOKEN == 0 {
-                bearer = token(number / POLLS_PER_TOKEN)?;
-            }
-            parked.push(ask(hub, &path, &bearer)?);
-        }
-        Ok(Parked(parked))
+impl<'a> Polls<'a> {
+    pub(super) fn new(hub: &'a Hub, channel: &'static str) -> Self {
+        Self { hub, channel, waiting: Vec::new() }
     }
 
     /// Makes sure that none of them was answered.
-    pub(crate) fn all_wait(&self) -> Result<()> {
-        for mut poll in &self.0 {
+    fn all_wait(&self) -> Result<()> {
+        for mut poll in &self.waiting {
             poll.set_nonblocking(true)?;
             match poll.read(&mut [0; 1]) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -48,6 +38,28 @@ impl Parked {
             }
         }
         Ok(())
+    }
+}
+
+impl Idlers for Polls<'_> {
+    fn enter(&mut self, count: usize) -> Result<()> {
+        let hub = self.hub.public();
+        let path = format!("/v1/poll?channel={}", self.channel);
+        let cursor = cursor(hub, &path, &self.hub.token)?;
+        let path = format!("{path}&wait={WAIT}&cursor={cursor}");
+        let mut token = String::new();
+        for number in 0..count {
+            if number % POLLS_PER_TOKEN == 0 {
+                token = self.hub.token_of(number / POLLS_PER_TOKEN)?;
+            }
+            self.waiting.push(ask(hub, &path, &token)?);
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, time: Duration) -> Result<()> {
+        std::thread::sleep(time);
+        self.all_wait()
     }
 }
 
