@@ -38,11 +38,11 @@ impl Document {
         websocket::add(&mut parts);
         sse::add(&mut parts);
         http::add(&mut parts);
-        lifecycle::add(&mut parts, facts, catalog, settings);
         if !facts.services.is_empty() {
             grpc::add(&mut parts, &facts.services)
                 .expect("the hub serves the same descriptors by reflection");
         }
+        lifecycle::add(&mut parts, facts, catalog, settings);
 
         let Parts { channels, mut operations, messages, schemas } = parts;
         operations.values_mut().for_each(|operation| settings.perspective.turn(operation));
