@@ -7,16 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use fanline_asyncapi::catalog::{CatalogErrors, Source};
-use fanline_asyncapi::limits::DOCUMENT_BYTES;
 use fanline_asyncapi::{Catalog, demo};
-use http::header::{ACCEPT, CONNECTION, HOST};
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http::StatusCode;
 use tokio::time::timeout;
+
+use super::target::Target;
 
 /// How long a hub may take to give its document.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,42 +84,63 @@ fn git(arguments: &[&str]) -> Result<String> {
 
 /// The AsyncAPI document of a hub, by the URL of the document or of the hub itself.
 async fn fetch(url: &str) -> Result<String> {
-    let uri: Uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
-    ensure!(
-        uri.scheme_str() == Some("http"),
-        "this command speaks plain HTTP only; instead: curl -o hub.json {url}, and name the file"
-    );
-    let path = match uri.path() {
+    let target = Target::parse(url)
+        .with_context(|| format!("instead: curl -o hub.json {url}, and name the file"))?;
+    let document = match target.path_and_query() {
         "/" => "/asyncapi.json",
-        path => path,
+        document => document,
     };
-    let authority = uri.authority().context("the URL has no host")?;
-    let answer = timeout(FETCH_TIMEOUT, exchange(authority, path)).await;
-    let (status, body) = answer
-        .with_context(|| format!("{url} did not answer in {FETCH_TIMEOUT:?}"))?
-        .with_context(|| format!("{url} cannot be read"))?;
+    let exchange = async {
+        let answer = target.get(document, None).await?;
+        Ok((answer.status(), answer.bytes().await?))
+    };
+    let answer: Result<_> = timeout(FETCH_TIMEOUT, exchange)
+        .await
+        .with_context(|| format!("{url} did not answer in {FETCH_TIMEOUT:?}"))?;
+    let (status, body) = answer.with_context(|| format!("{url} cannot be read"))?;
     ensure!(status == StatusCode::OK, "{url} answers {status}; is this a hub's public listener?");
     String::from_utf8(body.into()).context("what the hub answers is not UTF-8")
 }
 
-async fn exchange(authority: &http::uri::Authority, path: &str) -> Result<(StatusCode, Bytes)> {
-    const HTTP_PORT: u16 = 80;
-    let host = authority.host().trim_matches(['[', ']']);
-    let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(HTTP_PORT))).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(path)
-        .header(HOST, authority.as_str())
-        .header(ACCEPT, "application/json, application/yaml")
-        .header(CONNECTION, "close")
-        .body(Empty::<Bytes>::new())?;
-    let answer = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let most = usize::try_from(DOCUMENT_BYTES).unwrap_or(usize::MAX);
-        let body = Limited::new(response.into_body(), most).collect().await;
-        Ok((status, body.map_err(anyhow::Error::from_boxed)?.to_bytes()))
-    };
-    let (answer, ()) =
-        tokio::try_join!(answer, async { connection.await.map_err(anyhow::Error::from) })?;
-    Ok(answer)
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What is asked of a hub for a URL with this end.
+    async fn asked(end: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}{end}", listener.local_addr().unwrap());
+        let answering = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = BufReader::new(stream);
+            let mut line = String::new();
+            stream.read_line(&mut line).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+            line.trim_end().to_owned()
+        };
+        let (fetched, line) = tokio::join!(fetch(&url), answering);
+        assert_eq!(fetched.unwrap(), "{}");
+        line
+    }
+
+    #[tokio::test]
+    async fn a_hub_is_asked_for_its_document_and_any_other_url_for_what_it_names() {
+        assert_eq!(asked("").await, "GET /asyncapi.json HTTP/1.1");
+        assert_eq!(asked("/").await, "GET /asyncapi.json HTTP/1.1");
+        assert_eq!(
+            asked("/shop/asyncapi.yaml?of=v2").await,
+            "GET /shop/asyncapi.yaml?of=v2 HTTP/1.1"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_hub_behind_tls_is_not_asked_and_the_way_around_is_told() {
+        let error = fetch("https://hub.example.com").await.unwrap_err();
+        let told = format!("{error:#}");
+        assert!(told.contains("curl -o hub.json https://hub.example.com"), "{told}");
+        assert!(told.contains("plain text only"), "{told}");
+    }
 }

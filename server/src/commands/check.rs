@@ -8,27 +8,26 @@ mod poll;
 mod report;
 mod scene;
 mod sse;
-mod target;
 mod transport;
 mod websocket;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use http::StatusCode;
 
 use self::poll::Poll;
 use self::report::Report;
 use self::scene::Scene;
 use self::sse::Sse;
-use self::target::Target;
 use self::transport::{Closed, Transport};
 use self::websocket::WebSocket;
+use super::target::{self, Target};
 use crate::cli::Check;
 
 pub(super) async fn run(arguments: Check) -> Result<ExitCode> {
-    let targets =
-        arguments.urls.iter().map(|url| Target::parse(url)).collect::<Result<Vec<_>>>()?;
+    let targets = arguments.urls.iter().map(|url| Target::parse(url).context("--url"));
+    let targets = targets.collect::<Result<Vec<_>>>()?;
     let mut report = Report::new(arguments.timeout);
     let mut scene = Scene::set(arguments)?;
     let publishes = report.check("gRPC publishes".to_owned(), scene.connect()).await?;
@@ -111,7 +110,7 @@ async fn refuses<T: Transport>(scene: &Scene, target: &Target) -> Result<()> {
 
 async fn uplink_refuses(scene: &Scene, target: &Target) -> Result<()> {
     let path = target::path("/v1/history", &[("channel", scene.channel())]);
-    let status = target.get(&path, &scene.forged()).await?.status();
+    let status = target.get(&path, Some(&scene.forged())).await?.status();
     ensure!(status == StatusCode::UNAUTHORIZED, "it is answered {status}, not 401");
     Ok(())
 }

@@ -13,6 +13,7 @@ mod key;
 mod publish;
 mod serve;
 mod subscribe;
+mod target;
 mod token;
 
 use std::process::ExitCode;

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use http::StatusCode;
 use serde_json::Value;
 
-use super::target::{Target, path};
 use super::transport::{Closed, Transport, lost, text};
+use crate::commands::target::{Target, path};
 
 /// The client, between two polls.
 pub(super) struct Poll {
@@ -70,7 +70,7 @@ impl Poll {
         if !self.cursor.is_empty() {
             parameters.push(("cursor", &self.cursor));
         }
-        let answer = self.target.get(&path("/v1/poll", &parameters), &self.token).await?;
+        let answer = self.target.get(&path("/v1/poll", &parameters), Some(&self.token)).await?;
         let status = answer.status();
         if ![StatusCode::OK, StatusCode::GONE].contains(&status) {
             return Err(Closed::Refused(status));

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, bail, ensure};
 use http::StatusCode;
 use serde_json::Value;
 
-use super::target::{Answer, Target, path};
 use super::transport::{Closed, Transport, lost, text};
+use crate::commands::target::{Answer, Target, path};
 
 /// An event is far smaller; what goes on without an end is no stream of a hub.
 const UNREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -41,7 +41,7 @@ impl Transport for Sse {
     ) -> Result<Self, Closed> {
         let mut parameters = vec![("channel", channel)];
         parameters.extend(since.map(|since| ("since", since)));
-        let answer = target.get(&path("/v1/sse", &parameters), token).await?;
+        let answer = target.get(&path("/v1/sse", &parameters), Some(token)).await?;
         if answer.status() != StatusCode::OK {
             return Err(Closed::Refused(answer.status()));
         }

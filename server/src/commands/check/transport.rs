@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::Value;
 
-use super::target::Target;
+use crate::commands::target::Target;
 
 /// A client that listens to one channel.
 pub(super) trait Transport: Sized {

@@ -10,12 +10,13 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::target::Target;
 use super::transport::{Closed, Transport, lost, text};
+use crate::commands::target::Target;
 
 /// The client, in its room.
 pub(super) struct WebSocket {
     socket: WebSocketStream<TcpStream>,
+    channel: String,
     place: String,
     lost: Option<String>,
 }
@@ -42,7 +43,8 @@ impl Transport for WebSocket {
             }
             if answer["op"] == "ok" && answer["id"] == 1 {
                 let place = text(&answer, "position")?.to_owned();
-                return Ok(WebSocket { socket, place, lost: lost(&answer) });
+                let channel = channel.to_owned();
+                return Ok(WebSocket { socket, channel, place, lost: lost(&answer) });
             }
         }
     }
@@ -50,12 +52,16 @@ impl Transport for WebSocket {
     async fn next(&mut self) -> Result<String> {
         loop {
             let frame = receive(&mut self.socket).await?;
+            // The token, or a backend, may put the connection into other channels too.
             match frame["op"].as_str() {
-                Some("event") => {
+                Some("event") if frame["event"]["channel"] == self.channel => {
                     text(&frame["event"], "position")?.clone_into(&mut self.place);
                     return Ok(self.place.clone());
                 }
-                Some("gap" | "closing") => bail!("instead of the event comes {frame}"),
+                Some("gap") if frame["channel"] == self.channel => {
+                    bail!("instead of the event comes {frame}")
+                }
+                Some("closing") => bail!("instead of the event comes {frame}"),
                 _ => {}
             }
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result, ensure};
 use form_urlencoded::Serializer;
 use http::header::{AUTHORIZATION, HOST};
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery};
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 const HTTP_PORT: u16 = 80;
-/// More than any answer of a hub has that is no stream: its batches end at 256 KiB unless it is told otherwise.
+/// More than any answer of a hub has that is no stream: an AsyncAPI document may have as much, its batches end at 256 KiB
+/// unless it is told otherwise.
 const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
 /// A public listener.
@@ -24,6 +25,7 @@ const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Target {
     url: String,
     authority: Authority,
+    path_and_query: Option<PathAndQuery>,
 }
 
 /// An answer whose head has come.
@@ -40,13 +42,22 @@ impl Target {
     /// # Errors
     /// It is none, or not of plain HTTP.
     pub(super) fn parse(url: &str) -> Result<Self> {
-        let uri: Uri = url.parse().with_context(|| format!("--url '{url}' is no URL"))?;
+        let uri: Uri = url.parse().with_context(|| format!("'{url}' is no URL"))?;
         ensure!(
             uri.scheme_str() == Some("http"),
-            "--url '{url}' must start with http://: this command speaks plain text only"
+            "'{url}' must start with http://: this command speaks plain text only"
         );
-        let authority = uri.authority().with_context(|| format!("--url '{url}' has no host"))?;
-        Ok(Target { url: format!("http://{authority}"), authority: authority.clone() })
+        let authority = uri.authority().with_context(|| format!("'{url}' has no host"))?;
+        Ok(Target {
+            url: format!("http://{authority}"),
+            authority: authority.clone(),
+            path_and_query: uri.path_and_query().cloned(),
+        })
+    }
+
+    /// What the URL names on the listener; `/` where it names the listener only.
+    pub(super) fn path_and_query(&self) -> &str {
+        self.path_and_query.as_ref().map_or("/", PathAndQuery::as_str)
     }
 
     /// Host and port, as a request names them.
@@ -65,16 +76,18 @@ impl Target {
         connect.context("there is no hub; is it running, and is this its public listener?")
     }
 
-    /// `GET` with a token.
+    /// `GET`, with a token where one is needed.
     ///
     /// # Errors
     /// Nobody listens there, or what answers does not speak HTTP.
-    pub(super) async fn get(&self, path: &str, token: &str) -> Result<Answer> {
-        let request = Request::get(path)
-            .header(HOST, self.authority())
-            .header(AUTHORIZATION, format!("Bearer {token}"))
+    pub(super) async fn get(&self, path_and_query: &str, token: Option<&str>) -> Result<Answer> {
+        let mut request = Request::get(path_and_query).header(HOST, self.authority());
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request
             .body(Empty::<Bytes>::new())
-            .context("the token has letters that no token has")?;
+            .context("the path or the token has letters that none has")?;
         let stream = TokioIo::new(self.connect().await?);
         let (mut sender, connection) = http1::handshake(stream).await?;
         let mut driver = JoinSet::new();
@@ -99,14 +112,22 @@ impl Answer {
         self.status
     }
 
+    /// The body.
+    ///
+    /// # Errors
+    /// It breaks off, or is too large.
+    pub(super) async fn bytes(self) -> Result<Bytes> {
+        let body = Limited::new(self.body, ANSWER_BYTES).collect().await;
+        let body = body.map_err(anyhow::Error::from_boxed).context("the answer breaks off")?;
+        Ok(body.to_bytes())
+    }
+
     /// The body as JSON.
     ///
     /// # Errors
     /// It breaks off, is too large, or is no JSON.
     pub(super) async fn json(self) -> Result<Value> {
-        let body = Limited::new(self.body, ANSWER_BYTES).collect().await;
-        let body = body.map_err(|error| anyhow::anyhow!(error)).context("the answer breaks off")?;
-        serde_json::from_slice(&body.to_bytes()).context("the answer is no JSON")
+        serde_json::from_slice(&self.bytes().await?).context("the answer is no JSON")
     }
 
     /// The next bytes of the body.
