@@ -53,6 +53,24 @@ async fn the_nestjs_example_serves_again_when_the_hub_is_back() {
 }
 
 #[tokio::test]
+async fn the_node_example_ends_when_the_hub_no_longer_takes_its_key() {
+    it_ends_when_the_hub_no_longer_takes_its_key("node", &[]).await;
+}
+
+#[tokio::test]
+async fn the_python_example_ends_when_the_hub_no_longer_takes_its_key() {
+    let installed = python();
+    let installed = installed.to_str().expect("a path");
+    it_ends_when_the_hub_no_longer_takes_its_key("python", &[(".venv/bin/python", installed)])
+        .await;
+}
+
+#[tokio::test]
+async fn the_nestjs_example_ends_when_the_hub_no_longer_takes_its_key() {
+    it_ends_when_the_hub_no_longer_takes_its_key("nestjs", &[]).await;
+}
+
+#[tokio::test]
 async fn nestjs_answers_whatever_becomes_of_a_handler_with_the_id_of_its_call_and_at_once() {
     let hub = Hub::start().await;
     let mut backend = started("nestjs", &[], &hub).await;
@@ -184,6 +202,19 @@ async fn it_serves_again_when_the_hub_is_back(name: &str, installed: &[(&str, &s
     })
     .await;
     stops(&mut backend).await;
+}
+
+/// Kills the hub, and starts it anew without the key of the backend, which must not stay there answering nothing.
+async fn it_ends_when_the_hub_no_longer_takes_its_key(name: &str, installed: &[(&str, &str)]) {
+    let mut hub = Hub::start().await;
+    let mut backend = started(name, installed, &hub).await;
+    let address = hub.addresses.grpc.to_string();
+    hub.process.kill().await;
+    let stranger = ApiKey::new("stranger").scopes(&["publish"]).channels(&["*"]);
+    let hub = Hub::builder().unset("api_keys").api_key(&stranger).set("grpc.listen", address);
+    let _hub = hub.start().await;
+    assert!(!backend.exit().await.success(), "{}", backend.output());
+    assert!(backend.output().contains("the hub refuses"), "{}", backend.output());
 }
 
 /// An example, ready to answer, on a hub whose tokens the test signs.

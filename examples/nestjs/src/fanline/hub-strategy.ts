@@ -11,6 +11,8 @@ import { type Command, type Hub, json, type Reply, type ServeStream } from './hu
 const REFUSALS = [grpc.status.UNAUTHENTICATED, grpc.status.PERMISSION_DENIED, grpc.status.INVALID_ARGUMENT];
 
 export class HubStrategy extends Server implements CustomTransportStrategy {
+  /** Nest waits for the first registration; called once. */
+  private ready?: (error?: Error) => void;
   /** The one that is open, if any. */
   private stream?: ServeStream;
   /** Set once we are told to close. */
@@ -27,10 +29,15 @@ export class HubStrategy extends Server implements CustomTransportStrategy {
 
   /** Ready once the hub has taken the registration of all patterns. */
   listen(ready: (error?: Error) => void): void {
+    this.ready = ready;
+    this.serve();
+  }
+
+  private serve(): void {
     const stream = (this.stream = this.hub.serve());
     stream.write({ register: { methods: [...this.messageHandlers.keys()], max_in_flight: this.maxInFlight } });
     stream.on('data', ({ registered, command, cancelled, rejected }) => {
-      if (registered) ready();
+      if (registered) this.registered();
       if (command) this.answer(stream, command);
       if (cancelled) this.cancelled.next(cancelled.id);
       if (rejected) this.logger.warn(`a reply was not taken: ${rejected.error.message}`);
@@ -40,11 +47,18 @@ export class HubStrategy extends Server implements CustomTransportStrategy {
     stream.on('status', ({ code, details }) => {
       this.stream = undefined;
       if (this.stopped) return this.stopped();
-      if (REFUSALS.includes(code)) return ready(new Error(`the hub refuses: ${details}`));
+      if (REFUSALS.includes(code)) return this.registered(new Error(`the hub refuses: ${details}`));
       this.logger.warn(`the hub is away (${details}); serving again as soon as it is back`);
       // Not all workers of a hub that was away come back at one moment.
-      setTimeout(() => this.stopped ?? this.listen(ready), 2000 * Math.random());
+      setTimeout(() => this.stopped ?? this.serve(), 2000 * Math.random());
     });
+  }
+
+  /** A refusal that comes later has nobody to tell: it ends the process, rather than leave one that answers nothing. */
+  private registered(error?: Error): void {
+    if (error && !this.ready) throw error;
+    this.ready?.(error);
+    this.ready = undefined;
   }
 
   private answer(stream: ServeStream, { id, ...command }: Command): void {
