@@ -7,7 +7,6 @@
 mod apt;
 mod browser;
 mod cargo_tool;
-mod curl;
 mod examples;
 mod node;
 mod python;
@@ -30,7 +29,12 @@ pub(crate) struct Clients {
 impl Clients {
     pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Self> {
         redis::server(workspace)?;
-        curl::command(workspace)?;
+        // Debian's speaks HTTP/2.
+        apt::program(
+            workspace,
+            "curl",
+            "the tests of event streams and the lines that READMEs say to paste",
+        )?;
         node::packages(workspace, &workspace.sdk())?;
         sdk::build(workspace)?;
         examples::install(workspace)?;

@@ -1,11 +1,10 @@
-//! What the examples need to run as their READMEs say: npm packages, the compiled NestJS application, and curl to call
-//! them. The Python one takes its packages from the environment of `tests/python`, which has the same.
+//! What the examples need to run as their READMEs say: npm packages, and the compiled NestJS application. The Python
+//! one takes its packages from the environment of `tests/python`, which has the same.
 
-use super::{apt, node};
+use super::node;
 use crate::{process, workspace::Workspace};
 
 pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<()> {
-    apt::program(workspace, "curl", "the lines that the examples say to paste")?;
     node::packages(workspace, &workspace.path("examples/node"))?;
     let nestjs = workspace.path("examples/nestjs");
     let modules = node::packages(workspace, &nestjs)?;
