@@ -88,6 +88,7 @@ function leave() {
 }
 
 async function publish() {
+  if (element("publish").disabled) return; // Ctrl+Enter does not ask the button
   const [pane] = panes;
   let data;
   try {

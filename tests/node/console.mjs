@@ -20,6 +20,7 @@ try {
 
   await page.goto(url);
   await page.fill('#token', token);
+  await page.press('#data', 'Control+Enter'); // in no room yet: nothing happens
   const channel = await page.inputValue('#channel');
   await page.click('#join');
 
