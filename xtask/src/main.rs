@@ -36,7 +36,7 @@ enum Habit {
     Test(test::Test),
     /// All that needs no running hub: fmt, clippy, deny, doc, proto, sources, generated
     Check(check::Check),
-    /// Measure the hub: fanout, idle or latency against bare broadcasters, or validate
+    /// Measure the hub: fanout, idle or latency against bare broadcasters, redis, or validate
     Bench(bench::Bench),
     /// Rebuild the committed files that are generated
     Gen,
