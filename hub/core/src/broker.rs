@@ -10,7 +10,7 @@ pub mod changes;
 pub mod nodes;
 pub mod notes;
 
-pub use changes::{Change, ChangeKind, Changes};
+pub use changes::{Change, ChangeKind, Changes, ChangesPage};
 pub use nodes::{NodeRecord, Nodes};
 pub use notes::{Notes, Revocation, RevocationPage, Subject};
 

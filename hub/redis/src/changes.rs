@@ -8,7 +8,7 @@ use crate::member;
 use crate::scripts::Script;
 use crate::server::Lane;
 use crate::servers::Servers;
-use fanline_core::broker::{Answer, Change, ChangeKind, Changes, ChannelsQuery};
+use fanline_core::broker::{Answer, Change, ChangeKind, Changes, ChangesPage, ChannelsQuery};
 use fanline_core::channel::ChannelName;
 use fanline_core::limits::CHANGES_PAGE;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(crate) struct RedisChanges {
 }
 
 impl Changes for RedisChanges {
-    fn untold<'a>(&'a self, channel: &'a ChannelName) -> Answer<'a, Vec<Change>> {
+    fn untold<'a>(&'a self, channel: &'a ChannelName) -> Answer<'a, ChangesPage> {
         Box::pin(async move {
             let common = &self.servers.common;
             let call = Call {
@@ -34,18 +34,17 @@ impl Changes for RedisChanges {
                 lasting: false,
             };
             let answer = self.servers.call(channel, Lane::Writes, &call).await?;
-            let listed: Vec<(String, String, u64, Vec<u8>)> =
+            let (listed, more): (Vec<Listed>, bool) =
                 redis::from_redis_value(answer).map_err(|_| Failure::Foreign)?;
-            let change = |(id, kind, members, bytes): (String, String, u64, Vec<u8>)| {
-                let kind = match kind.as_str() {
-                    "J" => ChangeKind::Joined,
-                    "L" => ChangeKind::Left,
-                    "D" => ChangeKind::Lost,
-                    _ => return None,
-                };
-                Some(Change { id: id.into(), member: member::decode(&bytes)?, kind, members })
-            };
-            Ok(listed.into_iter().filter_map(change).collect())
+            let last = listed.last().map(|(id, ..)| id.as_str().into());
+            let (found, mut changes) = (listed.len(), Vec::with_capacity(listed.len()));
+            changes.extend(listed.into_iter().filter_map(read));
+            let foreign = found - changes.len();
+            if foreign > 0 {
+                common.outlet.metrics.foreign_values.inc_by(foreign as u64);
+                tracing::warn!(%channel, foreign, "changes of members are not the hub's and go untold");
+            }
+            Ok(ChangesPage { changes, last, more })
         })
     }
 
@@ -65,4 +64,19 @@ impl Changes for RedisChanges {
     fn tracked(&self, query: ChannelsQuery) -> Answer<'_, Vec<ChannelName>> {
         Box::pin(channels::list_by(&self.servers, &["changes"], query))
     }
+}
+
+/// Id, kind, members after it, and the member as bytes.
+type Listed = (String, Vec<u8>, i64, Vec<u8>);
+
+/// Nothing if it is not what the scripts write.
+fn read((id, kind, members, bytes): Listed) -> Option<Change> {
+    let kind = match &*kind {
+        b"J" => ChangeKind::Joined,
+        b"L" => ChangeKind::Left,
+        b"D" => ChangeKind::Lost,
+        _ => return None,
+    };
+    let (member, members) = (member::decode(&bytes)?, members.try_into().ok()?);
+    Some(Change { id: id.into(), member, kind, members })
 }

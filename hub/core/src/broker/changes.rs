@@ -15,7 +15,7 @@ pub trait Changes: Send + Sync {
     ///
     /// # Errors
     /// A broker that is not available.
-    fn untold<'a>(&'a self, channel: &'a ChannelName) -> Answer<'a, Vec<Change>>;
+    fn untold<'a>(&'a self, channel: &'a ChannelName) -> Answer<'a, ChangesPage>;
 
     /// Forgets the changes of a channel up to this one, which was listed.
     ///
@@ -28,6 +28,17 @@ pub trait Changes: Send + Sync {
     /// # Errors
     /// A broker that is not available.
     fn tracked(&self, query: ChannelsQuery) -> Answer<'_, Vec<ChannelName>>;
+}
+
+/// Some changes of a channel, oldest first.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ChangesPage {
+    /// The changes. What stands among them and cannot be read is left out.
+    pub changes: Vec<Change>,
+    /// The id of the last, be it left out or not. None: there was nothing.
+    pub last: Option<Box<str>>,
+    /// Whether there are more after that.
+    pub more: bool,
 }
 
 /// A member came or went.

@@ -1,9 +1,10 @@
 //! What a broker promises about the changes of members that wait to be told.
 
 use super::Subject;
-use crate::broker::{Change, ChangeKind, ChannelsQuery, Member};
+use crate::broker::{Change, ChangeKind, ChangesPage, ChannelsQuery, Member};
 use crate::clock::Timestamp;
 use crate::ids::{ConnectionId, UserId};
+use crate::limits::CHANGES_PAGE;
 use crate::pattern::Pattern;
 use crate::random::Random;
 use crate::testing::channel;
@@ -22,14 +23,16 @@ pub(super) async fn changes_of_tracked_channels_are_kept_until_they_are_forgotte
     let (plain, tracked) = (channel("room:plain"), channel("room:tracked"));
     let [ada, bob] = ["ada", "bob"].map(member);
     broker.enter(&plain, ada.clone(), false).await.expect("entered");
-    assert_eq!(broker.changes().untold(&plain).await.expect("listed"), []);
+    assert_eq!(broker.changes().untold(&plain).await.expect("listed"), ChangesPage::default());
     broker.enter(&tracked, ada.clone(), true).await.expect("entered");
     broker.enter(&tracked, bob.clone(), true).await.expect("entered");
     broker.enter(&tracked, bob.clone(), true).await.expect("it is there already");
     broker.leave(&tracked, ada.connection).await.expect("left");
     broker.leave(&tracked, ada.connection).await.expect("it is gone already");
     let brief = async || {
-        let changes = broker.changes().untold(&tracked).await.expect("listed");
+        let ChangesPage { changes, last, more } =
+            broker.changes().untold(&tracked).await.expect("listed");
+        assert_eq!((last.as_ref(), more), (changes.last().map(|change| &change.id), false));
         let brief =
             |change: Change| ((change.id, change.kind), (change.member.connection, change.members));
         changes.into_iter().map(brief).unzip::<_, _, Vec<_>, Vec<_>>()
@@ -46,6 +49,14 @@ pub(super) async fn changes_of_tracked_channels_are_kept_until_they_are_forgotte
     let (last, whose) = brief().await;
     assert_eq!(whose, [(bob.connection, 0)]);
     assert!(ids.iter().all(|(id, _)| *id != last[0].0), "no id is given twice");
+    for _ in 0..CHANGES_PAGE.div_ceil(2) {
+        broker.enter(&tracked, bob.clone(), true).await.expect("entered");
+        broker.leave(&tracked, bob.connection).await.expect("left");
+    }
+    let page = broker.changes().untold(&tracked).await.expect("listed");
+    assert!(page.changes.len() == CHANGES_PAGE && page.more, "{}", page.changes.len());
+    broker.changes().forget(&tracked, &page.last.expect("the last")).await.expect("forgotten");
+    assert_eq!(brief().await.1, [(bob.connection, 0)]);
     let query = ChannelsQuery { pattern: Pattern::any(), after: None, limit: 10 };
     assert_eq!(broker.changes().tracked(query).await.expect("listed"), [tracked]);
 }

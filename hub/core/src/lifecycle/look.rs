@@ -98,7 +98,8 @@ mod tests {
 
         let hub = self::hub().await;
         assert_eq!(hub.look_for_changes(reached).await.unwrap(), None);
-        let untold = async |name| hub.broker.changes().untold(&channel(name)).await.unwrap();
+        let untold =
+            async |name| hub.broker.changes().untold(&channel(name)).await.unwrap().changes;
         while !untold("hall:c").await.is_empty() {
             tokio::task::yield_now().await;
         }

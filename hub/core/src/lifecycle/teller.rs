@@ -8,7 +8,6 @@ use crate::channel::ChannelName;
 use crate::event::{ContentType, EventBody, Payload};
 use crate::hub::Hub;
 use crate::ids::EventId;
-use crate::limits::CHANGES_PAGE;
 use crate::refusal::Refusal;
 use crate::sync::lock;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -82,10 +81,10 @@ impl Hub {
     /// Tells a page of the changes of a channel.
     async fn tell_page(&self, channel: &ChannelName) -> Result<Outcome, Refusal> {
         let read_at = self.clock().monotonic();
-        let changes = self.broker().changes().untold(channel).await?;
-        let Some(last) = changes.last() else { return Ok(Outcome::Told) };
+        let page = self.broker().changes().untold(channel).await?;
+        let Some(last) = page.last else { return Ok(Outcome::Told) };
         let namespaces = self.lifecycle_namespaces();
-        for change in &changes {
+        for change in &page.changes {
             let events = match is_of_connections(channel) {
                 true => of_connections(channel, change, &namespaces),
                 // A namespace that asks no longer has nothing told, and what was written down is forgotten.
@@ -101,8 +100,8 @@ impl Hub {
                 self.publish_own(event).await?;
             }
         }
-        self.broker().changes().forget(channel, &last.id).await?;
-        Ok(if changes.len() == CHANGES_PAGE { Outcome::More } else { Outcome::Told })
+        self.broker().changes().forget(channel, &last).await?;
+        Ok(if page.more { Outcome::More } else { Outcome::Told })
     }
 
     async fn publish_own(&self, event: LifecycleEvent) -> Result<(), Refusal> {
@@ -190,7 +189,7 @@ mod tests {
         ];
         assert_eq!(told(&hub, 6).await, expected);
         let untold = hub.broker.changes().untold(&hall).await.unwrap();
-        assert_eq!(untold, [], "what is told is forgotten");
+        assert_eq!(untold.changes, [], "what is told is forgotten");
         assert_eq!(hub.metrics().lifecycle_events.get(), 6);
     }
 

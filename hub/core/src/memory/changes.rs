@@ -1,7 +1,7 @@
 //! Changes of members in memory: they are told, or lost with the process and the members themselves.
 
 use super::MemoryBroker;
-use crate::broker::{Answer, Change, ChangeKind, Changes, ChannelsQuery, Member};
+use crate::broker::{Answer, Change, ChangeKind, Changes, ChangesPage, ChannelsQuery, Member};
 use crate::channel::ChannelName;
 use crate::limits::{CHANGES, CHANGES_PAGE};
 use crate::position::Epoch;
@@ -50,10 +50,13 @@ impl Untold {
 }
 
 impl Changes for MemoryBroker {
-    fn untold<'a>(&'a self, name: &'a ChannelName) -> Answer<'a, Vec<Change>> {
+    fn untold<'a>(&'a self, name: &'a ChannelName) -> Answer<'a, ChangesPage> {
         Box::pin(async move {
             self.with(name, |channel, _| {
-                channel.untold.changes.iter().take(CHANGES_PAGE).cloned().collect()
+                let untold = &channel.untold.changes;
+                let changes: Vec<Change> = untold.iter().take(CHANGES_PAGE).cloned().collect();
+                let last = changes.last().map(|change| change.id.clone());
+                ChangesPage { last, more: changes.len() < untold.len(), changes }
             })
         })
     }
@@ -107,9 +110,9 @@ mod tests {
         let come_and_go = async || {
             broker.enter(&name, member.clone(), true).await.unwrap();
             broker.leave(&name, connection).await.unwrap();
-            let ids: Vec<_> = broker.untold(&name).await.unwrap();
-            broker.forget(&name, &ids[1].id).await.unwrap();
-            ids.into_iter().map(|change| change.id).collect::<Vec<_>>()
+            let page = broker.untold(&name).await.unwrap();
+            broker.forget(&name, &page.last.unwrap()).await.unwrap();
+            page.changes.into_iter().map(|change| change.id).collect::<Vec<_>>()
         };
         let first = come_and_go().await;
         while broker.0.metrics.channels.get() > 0 {

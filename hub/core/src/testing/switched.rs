@@ -1,8 +1,8 @@
 //! A memory broker that can be switched off, made to wait, and asked what it was asked.
 
 use crate::broker::{
-    Answer, Broker, BrokerError, Change, Changes, ChannelsQuery, HistoryPage, HistoryQuery, Member,
-    Nodes, Notes, Publication, Published,
+    Answer, Broker, BrokerError, Changes, ChangesPage, ChannelsQuery, HistoryPage, HistoryQuery,
+    Member, Nodes, Notes, Publication, Published,
 };
 use crate::channel::ChannelName;
 use crate::ids::ConnectionId;
@@ -139,7 +139,7 @@ impl Broker for SwitchedBroker {
 }
 
 impl Changes for SwitchedBroker {
-    fn untold<'a>(&'a self, channel: &'a ChannelName) -> Answer<'a, Vec<Change>> {
+    fn untold<'a>(&'a self, channel: &'a ChannelName) -> Answer<'a, ChangesPage> {
         Box::pin(self.powered(self.broker.changes().untold(channel)))
     }
 

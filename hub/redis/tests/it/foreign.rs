@@ -1,7 +1,12 @@
 //! A Redis that is not as it should be: a clear error, or a recovery that says what was lost.
 
 use crate::harness::{Node, RedisServer, Servers, TestHub, is_ready, is_unready};
-use fanline_core::broker::{Broker, HistoryQuery};
+use fanline_core::broker::{Broker, HistoryQuery, Member};
+use fanline_core::channel::ChannelName;
+use fanline_core::clock::Timestamp;
+use fanline_core::ids::ConnectionId;
+use fanline_core::limits::CHANGES_PAGE;
+use fanline_core::random::Random;
 use fanline_core::{Offset, Reason};
 use fanline_redis::{Mode, RedisSettings};
 
@@ -9,6 +14,10 @@ async fn hub() -> (RedisServer, TestHub) {
     let server = RedisServer::start().await;
     let hub = TestHub::start(server.settings()).await;
     (server, hub)
+}
+
+fn channel(name: &str) -> ChannelName {
+    name.parse().expect("a channel")
 }
 
 #[tokio::test]
@@ -87,9 +96,34 @@ async fn an_entry_that_is_not_ours_is_passed_over_as_lost() {
     assert_eq!(fourth.offset.get(), 4);
     assert_eq!(first.offset.get(), 1);
     let query = HistoryQuery::after(Offset::ZERO, 10, usize::MAX);
-    let page = hub.broker.history(&"a:1".parse().expect("a channel"), query).await.expect("a page");
+    let page = hub.broker.history(&channel("a:1"), query).await.expect("a page");
     let offsets: Vec<_> = page.events.iter().map(|event| event.position.offset.get()).collect();
     assert_eq!(offsets, [1, 4]);
+}
+
+#[tokio::test]
+async fn changes_of_members_that_are_not_ours_do_not_stand_in_the_way() {
+    let (server, hub) = hub().await;
+    let (hall, random) = (channel("hall:1"), Random::from_system().expect("randomness"));
+    for number in 0..CHANGES_PAGE {
+        let theirs: &[&str] = match number % 3 {
+            0 => &["theirs", "too"],
+            1 => &["k", "J", "c", "-1", "m", "theirs"],
+            _ => &["k", "X", "c", "1", "m", ""],
+        };
+        server.run::<String>(&[&["XADD", "{fanline:hall:1}:changes", "*"], theirs].concat()).await;
+    }
+    let at = Timestamp::from_millis(1);
+    let connection = ConnectionId::new(at, &random);
+    let member = Member { connection, user: None, info: None, joined_at: at };
+    hub.broker.enter(&hall, member.clone(), true).await.expect("entered");
+    let page = hub.broker.changes().untold(&hall).await.expect("listed");
+    assert_eq!((page.changes, page.more), (vec![], true));
+    assert_eq!(hub.metric("fanline_redis_foreign_values_total"), CHANGES_PAGE as u64);
+    hub.broker.changes().forget(&hall, &page.last.expect("the last")).await.expect("forgotten");
+    let page = hub.broker.changes().untold(&hall).await.expect("listed");
+    assert_eq!((page.changes.len(), page.more), (1, false));
+    assert_eq!(page.changes[0].member, member);
 }
 
 #[tokio::test]

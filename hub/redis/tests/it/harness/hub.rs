@@ -110,14 +110,19 @@ impl TestHub {
         names.iter().map(ChannelName::to_string).collect()
     }
 
+    /// The value of a series.
+    pub(crate) fn metric(&self, series: &str) -> u64 {
+        metric(&self.registry, series)
+    }
+
     /// Connections to Redis that were lost.
     pub(crate) fn connections_lost(&self) -> u64 {
-        metric(&self.registry, "fanline_redis_reconnects_total")
+        self.metric("fanline_redis_reconnects_total")
     }
 
     /// Epochs that began because Redis may have lost something.
     pub(crate) fn epochs_fenced(&self) -> u64 {
-        metric(&self.registry, "fanline_redis_epochs_started_total{reason=\"fence\"}")
+        self.metric("fanline_redis_epochs_started_total{reason=\"fence\"}")
     }
 
     /// A member of a channel that writes down all it gets.
