@@ -34,8 +34,9 @@ impl Changes for RedisChanges {
                 lasting: false,
             };
             let answer = self.servers.call(channel, Lane::Writes, &call).await?;
-            let (listed, more): (Vec<Listed>, bool) =
+            let (listed, more, lost): (Vec<Listed>, bool, u64) =
                 redis::from_redis_value(answer).map_err(|_| Failure::Foreign)?;
+            common.outlet.metrics.changes_lost.inc_by(lost);
             let last = listed.last().map(|(id, ..)| id.as_str().into());
             let (found, mut changes) = (listed.len(), Vec::with_capacity(listed.len()));
             changes.extend(listed.into_iter().filter_map(read));

@@ -137,11 +137,12 @@ async fn check(
     let mut outcome = Outcome::default();
     for ((channel, _), answer) in batch.iter().zip(answers) {
         // One that moved, or is damaged, is met again in the next round.
-        let Some((top, origin, renewed)) = answer.ok().and_then(read) else {
+        let Some((top, origin, renewed, changes_lost)) = answer.ok().and_then(read) else {
             common.stale.notify_one();
             continue;
         };
         origin::note(origin, channel, &common.outlet.metrics);
+        common.outlet.metrics.changes_lost.inc_by(changes_lost);
         outcome.tops.push((channel.clone(), top));
         if !renewed {
             outcome.lost.insert(channel.clone());
@@ -150,11 +151,11 @@ async fn check(
     Ok(outcome)
 }
 
-fn read(answer: Value) -> Option<(Position, u8, bool)> {
-    let (epoch, offset, origin, renewed): (String, u64, u8, bool) =
+fn read(answer: Value) -> Option<(Position, u8, bool, u64)> {
+    let (epoch, offset, origin, renewed, changes_lost): (String, u64, u8, bool, u64) =
         redis::from_redis_value(answer).ok()?;
     let top = Position::new(epoch.parse().ok()?, Offset::new(offset));
-    Some((top, origin, renewed))
+    Some((top, origin, renewed, changes_lost))
 }
 
 async fn settle(servers: &Servers, presence: &Presence, server: &Server, outcome: Outcome) {

@@ -23,6 +23,8 @@ pub(crate) struct RedisMetrics {
     pub(crate) publishes_refused: Counter,
     /// `fanline_redis_members_restored_total`: members who were put back, as Redis had forgotten them.
     pub(crate) members_restored: Counter,
+    /// `fanline_redis_changes_lost_total`: changes of members given up untold because too many waited.
+    pub(crate) changes_lost: Counter,
 }
 
 /// Why an epoch began, as a label.
@@ -86,6 +88,11 @@ impl RedisMetrics {
             "members_restored",
             "Members who were put back, as Redis had forgotten them",
             metrics.members_restored.clone(),
+        );
+        registry.register(
+            "changes_lost",
+            "Changes of members given up before they were told",
+            metrics.changes_lost.clone(),
         );
         metrics
     }

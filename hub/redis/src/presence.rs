@@ -155,7 +155,7 @@ impl Presence {
             ],
             lasting: false,
         };
-        self.servers.call(channel, Lane::Writes, &call).await.map(drop)
+        self.change(channel, &call).await
     }
 
     async fn tell_left(
@@ -174,7 +174,15 @@ impl Presence {
             ],
             lasting: false,
         };
-        self.servers.call(channel, Lane::Writes, &call).await.map(drop)
+        self.change(channel, &call).await
+    }
+
+    /// Calls a script that says how many changes were given up to write one down.
+    async fn change(&self, channel: &ChannelName, call: &Call<'_>) -> Result<(), Failure> {
+        let answer = self.servers.call(channel, Lane::Writes, call).await?;
+        let lost: u64 = redis::from_redis_value(answer).map_err(|_| Failure::Foreign)?;
+        self.servers.common.outlet.metrics.changes_lost.inc_by(lost);
+        Ok(())
     }
 
     fn hold(&self, channel: &ChannelName, connection: ConnectionId, held: Held) {

@@ -1,5 +1,5 @@
 -- Looks after a channel that a node follows or has members in: says where it stands, keeps its meta alive, renews the
--- node's lease and takes out the members of nodes that let theirs run out.
+-- node's lease and takes out the members of nodes that let theirs run out, with how many changes were given up for that.
 -- KEYS: meta, log, members, changes.
 -- ARGV: fence, new epoch, life of a new epoch, publish command, live channel, node or '', lease.
 local meta, log, members, changes = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -21,5 +21,4 @@ if node ~= '' then
     redis.call('PEXPIRE', members, tracked and TRACKED or tonumber(lease) * 2)
   end
 end
-prune(members, changes, publish, live)
-return {epoch, whole(offset), origin, renewed}
+return {epoch, whole(offset), origin, renewed, prune(members, changes, publish, live)}

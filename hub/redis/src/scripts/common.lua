@@ -42,16 +42,19 @@ end
 -- How long a tracked channel is remembered that no node renews: until a node is there again that tells of its members.
 local TRACKED, CHANGES = 24 * 3600 * 1000, 100000
 
--- Writes down a change of the members of a tracked channel: J joined, L left, D its node died.
+-- Writes down a change of the members of a tracked channel: J joined, L left, D its node died. At the bound the oldest
+-- are given up: says how many.
 local function note(changes, kind, count, member)
+  local lost = math.max(redis.call('XLEN', changes) + 1 - CHANGES, 0)
   redis.call('XADD', changes, 'MAXLEN', CHANGES, '*', 'k', kind, 'c', whole(math.max(count, 0)), 'm', member)
   redis.call('PEXPIRE', changes, TRACKED)
+  return lost
 end
 
--- Takes out the members of nodes that let their lease run out.
+-- Takes out the members of nodes that let their lease run out. Says how many changes were given up for that.
 local function prune(members, changes, publish, live)
   if redis.call('EXISTS', members) == 0 then
-    return
+    return 0
   end
   local now, all, gone, any = clock(), redis.call('HGETALL', members), {}, false
   for i = 1, #all, 2 do
@@ -62,9 +65,9 @@ local function prune(members, changes, publish, live)
     end
   end
   if not any then
-    return
+    return 0
   end
-  local tracked = redis.call('EXISTS', changes) == 1
+  local tracked, lost = redis.call('EXISTS', changes) == 1, 0
   for i = 1, #all, 2 do
     if string.sub(all[i], 1, 1) == 'm' and gone[string.sub(all[i + 1], 1, 32)] then
       local member = string.match(all[i + 1], '^%x+ %d+ (.*)$')
@@ -72,11 +75,12 @@ local function prune(members, changes, publish, live)
       local left = redis.call('HINCRBY', members, 'c', -1)
       redis.call(publish, live, 'L' .. member)
       if tracked then
-        note(changes, 'D', left, member)
+        lost = lost + note(changes, 'D', left, member)
       end
     end
   end
   if (tonumber(redis.call('HGET', members, 'c')) or 0) <= 0 then
     redis.call('DEL', members)
   end
+  return lost
 end

@@ -1,4 +1,4 @@
--- Ends a membership.
+-- Ends a membership. Says how many changes were given up for that.
 -- KEYS: members, changes. ARGV: (fence), connection, publish command, live channel.
 local members, field = KEYS[1], 'm' .. ARGV[2]
 local held = redis.call('HGET', members, field)
@@ -11,8 +11,9 @@ local member, count = string.match(held, '^%x+ %d+ (.*)$'), redis.call('HINCRBY'
 if count <= 0 then
   redis.call('DEL', members)
 end
+local lost = 0
 if redis.call('EXISTS', KEYS[2]) == 1 then
-  note(KEYS[2], 'L', count, member)
+  lost = note(KEYS[2], 'L', count, member)
 end
 redis.call(ARGV[3], ARGV[4], 'L' .. member)
-return 1
+return lost

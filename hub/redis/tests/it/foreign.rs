@@ -1,12 +1,9 @@
 //! A Redis that is not as it should be: a clear error, or a recovery that says what was lost.
 
-use crate::harness::{Node, RedisServer, Servers, TestHub, is_ready, is_unready};
-use fanline_core::broker::{Broker, HistoryQuery, Member};
+use crate::harness::{Node, RedisServer, Servers, TestHub, is_ready, is_unready, member};
+use fanline_core::broker::{Broker, HistoryQuery};
 use fanline_core::channel::ChannelName;
-use fanline_core::clock::Timestamp;
-use fanline_core::ids::ConnectionId;
 use fanline_core::limits::CHANGES_PAGE;
-use fanline_core::random::Random;
 use fanline_core::{Offset, Reason};
 use fanline_redis::{Mode, RedisSettings};
 
@@ -104,7 +101,7 @@ async fn an_entry_that_is_not_ours_is_passed_over_as_lost() {
 #[tokio::test]
 async fn changes_of_members_that_are_not_ours_do_not_stand_in_the_way() {
     let (server, hub) = hub().await;
-    let (hall, random) = (channel("hall:1"), Random::from_system().expect("randomness"));
+    let (hall, ada) = (channel("hall:1"), member("ada"));
     for number in 0..CHANGES_PAGE {
         let theirs: &[&str] = match number % 3 {
             0 => &["theirs", "too"],
@@ -113,17 +110,14 @@ async fn changes_of_members_that_are_not_ours_do_not_stand_in_the_way() {
         };
         server.run::<String>(&[&["XADD", "{fanline:hall:1}:changes", "*"], theirs].concat()).await;
     }
-    let at = Timestamp::from_millis(1);
-    let connection = ConnectionId::new(at, &random);
-    let member = Member { connection, user: None, info: None, joined_at: at };
-    hub.broker.enter(&hall, member.clone(), true).await.expect("entered");
+    hub.broker.enter(&hall, ada.clone(), true).await.expect("entered");
     let page = hub.broker.changes().untold(&hall).await.expect("listed");
     assert_eq!((page.changes, page.more), (vec![], true));
     assert_eq!(hub.metric("fanline_redis_foreign_values_total"), CHANGES_PAGE as u64);
     hub.broker.changes().forget(&hall, &page.last.expect("the last")).await.expect("forgotten");
     let page = hub.broker.changes().untold(&hall).await.expect("listed");
     assert_eq!((page.changes.len(), page.more), (1, false));
-    assert_eq!(page.changes[0].member, member);
+    assert_eq!(page.changes[0].member, ada);
 }
 
 #[tokio::test]

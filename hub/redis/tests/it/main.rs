@@ -1,5 +1,6 @@
 //! The broker on real Redis servers, started here on free ports.
 
+mod changes;
 mod cluster;
 mod conformance;
 mod faults;
