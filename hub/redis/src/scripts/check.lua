@@ -16,7 +16,7 @@ local renewed = 1
 if node ~= '' then
   renewed = redis.call('HEXISTS', members, 'n' .. node)
   if renewed == 1 then
-    redis.call('HSET', members, 'n' .. node, whole(clock() + tonumber(lease)))
+    renew(members, node, tonumber(lease))
     local tracked = redis.call('PEXPIRE', changes, TRACKED) == 1
     redis.call('PEXPIRE', members, tracked and TRACKED or tonumber(lease) * 2)
   end

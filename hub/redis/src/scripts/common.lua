@@ -51,18 +51,37 @@ local function note(changes, kind, count, member)
   return lost
 end
 
+-- Renews the lease of a node on the members of a channel. Field `d` is no later than the end of any lease there, so that
+-- `prune`, which alone moves it up, need not look at them before.
+local function renew(members, node, lease)
+  local till, first = clock() + lease, tonumber(redis.call('HGET', members, 'd'))
+  redis.call('HSET', members, 'n' .. node, whole(till))
+  if first and till < first then
+    redis.call('HSET', members, 'd', whole(till))
+  end
+end
+
 -- Takes out the members of nodes that let their lease run out. Says how many changes were given up for that.
 local function prune(members, changes, publish, live)
-  if redis.call('EXISTS', members) == 0 then
+  local now, due = clock(), tonumber(redis.call('HGET', members, 'd'))
+  if due and due > now then
     return 0
   end
-  local now, all, gone, any = clock(), redis.call('HGETALL', members), {}, false
+  local all, gone, any, first = redis.call('HGETALL', members), {}, false, nil
   for i = 1, #all, 2 do
-    if string.sub(all[i], 1, 1) == 'n' and tonumber(all[i + 1]) <= now then
-      gone[string.sub(all[i], 2)] = true
-      any = true
-      redis.call('HDEL', members, all[i])
+    if string.sub(all[i], 1, 1) == 'n' then
+      local till = tonumber(all[i + 1])
+      if till <= now then
+        gone[string.sub(all[i], 2)] = true
+        any = true
+        redis.call('HDEL', members, all[i])
+      else
+        first = math.min(till, first or till)
+      end
     end
+  end
+  if first then
+    redis.call('HSET', members, 'd', whole(first))
   end
   if not any then
     return 0

@@ -1,10 +1,10 @@
 -- Makes a connection a member of a channel. Says how many changes were given up for that.
 -- KEYS: members, changes. ARGV: (fence), node, lease, connection, member, publish command, live channel, tracked or ''.
 -- Fields: `n<node>` its lease's end, `m<connection>` as `<node> <order of joining> <member>`, `#` the last order,
--- `c` the number of members.
+-- `c` the number of members, `d` no later than the end of any lease.
 local members, node, lease, field, member = KEYS[1], ARGV[2], tonumber(ARGV[3]), 'm' .. ARGV[4], ARGV[5]
 local order = redis.call('HINCRBY', members, '#', 1)
-redis.call('HSET', members, 'n' .. node, whole(clock() + lease))
+renew(members, node, lease)
 local lost, tracked = 0, ARGV[8] ~= '' or redis.call('EXISTS', KEYS[2]) == 1
 if redis.call('HSET', members, field, node .. ' ' .. whole(order) .. ' ' .. member) == 1 then
   local count = redis.call('HINCRBY', members, 'c', 1)

@@ -10,6 +10,28 @@ fn hall() -> ChannelName {
 }
 
 #[tokio::test]
+async fn looking_for_them_does_not_go_through_all_members_each_time() {
+    let server = RedisServer::start().await;
+    let hub = TestHub::start(server.settings()).await;
+    hub.broker.enter(&hall(), member("ada"), true).await.expect("entered");
+    // The registry of nodes is read in this way too, but once a second.
+    let reads = async || {
+        let stats: String = server.run(&["INFO", "commandstats"]).await;
+        let line = stats.lines().find_map(|line| line.strip_prefix("cmdstat_hgetall:calls="));
+        let calls = line.and_then(|line| line.split(',').next()?.parse().ok());
+        calls.unwrap_or(0_u64)
+    };
+    let before = reads().await;
+    let asked = 1000;
+    for _ in 0..asked {
+        let page = hub.broker.changes().untold(&hall()).await.expect("listed");
+        assert_eq!(page.changes.len(), 1);
+    }
+    let made = reads().await - before;
+    assert!(made < asked / 2, "{made} reads of all fields for {asked} looks");
+}
+
+#[tokio::test]
 async fn those_that_find_no_room_are_counted() {
     let server = RedisServer::start().await;
     let hub = TestHub::start(server.settings()).await;
