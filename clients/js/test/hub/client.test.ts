@@ -150,17 +150,32 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
   });
 
   test("a publish whose connection breaks is published once", async () => {
-    const channel = own(over(transport, network.url)).channel(name("once"));
+    const client = own(over(transport, network.url));
+    const channel = client.channel(name("once"));
     const other = own(over("websocket", hub.url)).channel(channel.name, { since: "earliest" });
+    const seen = new Seen<FanlineEvent>();
+    other.on("*", seen.take);
     await channel.join();
+    // Before it is sent.
     const publishing = [];
     for (let n = 0; n < 20; n += 1) {
       publishing.push(channel.publish("note", n));
       if (n % 7 === 3) network.cut();
     }
     await Promise.all(publishing);
+    await seen.count(20);
+    // After it was published, and before the answer arrives.
+    for (let n = 20; n < 22; n += 1) {
+      await client.ready();
+      network.losesAnswers = true;
+      const published = channel.publish("note", n);
+      const event = (await seen.count(n + 1))[n]!;
+      network.cut();
+      network.losesAnswers = false;
+      expect(await published).toMatchObject({ event_id: event.id, position: event.position });
+    }
     const { events } = await other.history({ limit: 100 });
-    expect(data(events)).toEqual(Array.from({ length: 20 }, (_, n) => n));
+    expect(data(events)).toEqual(Array.from({ length: 22 }, (_, n) => n));
   });
 
   test("a channel that is forbidden is refused, and the others go on", async () => {
@@ -171,7 +186,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
     const also = client.channel(name("also allowed")).join();
     await expect(client.channel("news:x#somebody-else").join()).rejects.toMatchObject({ reason: "PERMISSION_DENIED" });
     await expect(client.channel("bad channel").join()).rejects.toMatchObject({ reason: "INVALID_CHANNEL" });
-    await expect(client.channel("nowhere:x").join()).rejects.toMatchObject({ reason: /PERMISSION_DENIED|UNKNOWN_NAMESPACE/ });
+    await expect(client.channel("nowhere:x").join()).rejects.toMatchObject({ reason: "UNKNOWN_NAMESPACE" });
     await also;
     await allowed.publish("note", 1);
     expect(data(await seen.count(1))).toEqual([1]);
@@ -211,7 +226,7 @@ test("what the application closes is closed", async () => {
   await client.ready();
   const waiting = client.call("nobody", {});
   client.close();
-  await expect(waiting).rejects.toMatchObject({ reason: /CLOSED|NO_HANDLER/ });
+  await expect(waiting).rejects.toMatchObject({ reason: "CLOSED" });
   await expect(client.ready()).rejects.toMatchObject({ reason: "CLOSED" });
   expect(client.state.phase).toBe("closed");
 });

@@ -140,6 +140,8 @@ export class Seen<T> {
 export class Network {
   readonly url: string;
   isDown = false;
+  /** What the hub sends is lost on the way; what clients send arrives. */
+  losesAnswers = false;
   /** Bytes with which a connection begins that is not let through. */
   refuses: RegExp | undefined;
   readonly #server: ReturnType<typeof createServer>;
@@ -170,7 +172,13 @@ export class Network {
         far.on("close", () => near.destroy());
         near.on("close", () => far.destroy());
         far.write(first);
-        near.pipe(far).pipe(near);
+        near.pipe(far);
+        far.on("data", (answer) => {
+          if (network.losesAnswers || near.write(answer)) return;
+          far.pause();
+          near.once("drain", () => far.resume());
+        });
+        far.on("end", () => near.end());
         sockets.add(far);
         far.on("close", () => sockets.delete(far));
       });
