@@ -4,12 +4,12 @@ use fanline_proto::v1::command_bus_client::CommandBusClient;
 use fanline_proto::v1::serve_request::Item as Request;
 use fanline_proto::v1::serve_response::Item as Response;
 use fanline_proto::v1::{Command, CommandReply, Drain, Register, ServeRequest, ServeResponse};
+use fanline_test_redis::{DEADLINE, within};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use crate::deadline::{DEADLINE, within};
 use crate::rpc::Rpc;
 
 /// A registered backend. Dropping it breaks its connection off.

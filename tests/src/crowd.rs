@@ -83,19 +83,18 @@ impl CrowdMember {
         // A member with much to read must not keep its thread from the others.
         tokio::task::yield_now().await;
         // Events may have come in one piece with the answer to the join, and nothing after them.
-        if frame_at(&self.buffer).is_none() {
+        if FrameHead::with_payload(&self.buffer).is_none() {
             self.read().await?;
         }
         let mut taken = 0;
-        while let Some((head, bytes)) = frame_at(&self.buffer[taken..]) {
+        while let Some((head, payload)) = FrameHead::with_payload(&self.buffer[taken..]) {
             match head.opcode {
-                FrameHead::TEXT => self.tally.see(text(&bytes[head.head_bytes..])?)?,
+                FrameHead::TEXT => self.tally.see(text(payload)?)?,
                 FrameHead::PING => {
                     // Without waiting: a Pong for which there is no room now can be left to the next Ping.
-                    let _no_room =
-                        self.stream.try_write(&Frame::pong(&bytes[head.head_bytes..]).encode());
+                    let _no_room = self.stream.try_write(&Frame::pong(payload).encode());
                 }
-                FrameHead::CLOSE => return Err(format!("a Close {:?}", &bytes[head.head_bytes..])),
+                FrameHead::CLOSE => return Err(format!("a Close {payload:?}")),
                 opcode => return Err(format!("a frame with the opcode {opcode}")),
             }
             taken += head.frame_bytes();
@@ -131,8 +130,8 @@ impl CrowdMember {
     /// The first text that `wanted` accepts; those before it are dropped.
     async fn frame_with(&mut self, wanted: impl Fn(&str) -> bool) -> Result<String, String> {
         loop {
-            while let Some((head, bytes)) = frame_at(&self.buffer) {
-                let found = text(&bytes[head.head_bytes..])?.to_owned();
+            while let Some((head, payload)) = FrameHead::with_payload(&self.buffer) {
+                let found = text(payload)?.to_owned();
                 self.buffer.drain(..head.frame_bytes());
                 if wanted(&found) {
                     return Ok(found);
@@ -174,12 +173,6 @@ impl Tally {
         self.order = order.finish();
         Ok(())
     }
-}
-
-/// The first whole frame in `bytes`.
-fn frame_at(bytes: &[u8]) -> Option<(FrameHead, &[u8])> {
-    let head = FrameHead::parse(bytes)?;
-    Some((head, bytes.get(..head.frame_bytes())?))
 }
 
 fn text(bytes: &[u8]) -> Result<&str, String> {

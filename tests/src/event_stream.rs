@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 use std::net::SocketAddr;
 
+use fanline_test_redis::{DEADLINE, within};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::connection::Connection;
-use crate::deadline::{DEADLINE, within};
 use crate::raw_http::request;
 
 /// An open stream over HTTP/1.1.

@@ -1,11 +1,11 @@
 //! A publisher at full speed.
 
 use fanline_proto::v1::{PublishRequest, PublishResponse};
+use fanline_test_redis::{DEADLINE, within};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-use crate::deadline::{DEADLINE, within};
 use crate::position::Position;
 use crate::rpc::{Publication, Rpc};
 

@@ -105,12 +105,12 @@ impl Frame {
     }
 }
 
-/// A frame from the hub: its head, and where its payload lies.
+/// The head of a frame from the hub, and where its payload lies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameHead {
     pub(crate) opcode: u8,
-    pub(crate) head_bytes: usize,
-    pub(crate) payload_bytes: usize,
+    head_bytes: usize,
+    payload_bytes: usize,
 }
 
 impl FrameHead {
@@ -119,12 +119,18 @@ impl FrameHead {
     pub(crate) const PING: u8 = 0x9;
     pub(crate) const PONG: u8 = 0xa;
 
-    /// Reads a head; `None` while bytes are missing.
+    /// The first frame in `bytes` and its payload; `None` while any of it is missing.
     ///
     /// # Panics
     ///
     /// When the hub sends what a server never may: masked, fragmented or with reserved bits.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn with_payload(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let head = Self::parse(bytes)?;
+        Some((head, bytes.get(head.head_bytes..head.frame_bytes())?))
+    }
+
+    /// Reads a head; `None` while bytes are missing.
+    fn parse(bytes: &[u8]) -> Option<Self> {
         let [first, second, rest @ ..] = bytes else {
             return None;
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fanline_proto::v1::command_handler_server::{CommandHandler, CommandHandlerServer};
 use fanline_proto::v1::{Command, CommandReply};
+use fanline_test_redis::{DEADLINE, eventually, free_port, within};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -20,8 +21,6 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use crate::backend::answer;
-use crate::deadline::{DEADLINE, eventually, within};
-use crate::free_port::free_port;
 
 /// A listening backend. Dropping it breaks all connections off and refuses further ones.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use fanline_test_redis::{DEADLINE, within};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
@@ -14,7 +15,6 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::connection::Connection;
-use crate::deadline::{DEADLINE, within};
 use crate::upgrade::Refusal;
 
 /// A connection, which ends with its last clone.

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::deadline::eventually;
+use fanline_test_redis::until;
+
 use crate::raw_http::get;
 
 /// One scrape.
@@ -18,8 +19,8 @@ impl Metrics {
 
     /// Waits until a [sum](Self::sum) is so much.
     pub async fn until(ops: SocketAddr, name: &str, labels: &str, value: f64) {
-        eventually(&format!("{name} at {value}"), async || {
-            (Self::scrape(ops).await.sum(name, labels) == value).then_some(())
+        until(&format!("{name} at {value}"), async || {
+            Self::scrape(ops).await.sum(name, labels) == value
         })
         .await;
     }

@@ -1,9 +1,8 @@
 //! Several hub processes that share a Redis and so are one hub.
 
-use fanline_test_redis::{ClusterSetup, RedisServer, SentinelSetup};
+use fanline_test_redis::{ClusterSetup, RedisServer, SentinelSetup, eventually, until};
 use toml::{Table, toml};
 
-use crate::deadline::eventually;
 use crate::hub::{Hub, HubBuilder};
 use crate::raw_http::get;
 
@@ -68,8 +67,7 @@ impl Hub {
 
     /// Waits until `/readyz` is green.
     pub async fn is_ready(&self) {
-        eventually("a node that is ready", async || self.complaint().await.is_none().then_some(()))
-            .await;
+        until("a node that is ready", async || self.complaint().await.is_none()).await;
     }
 
     /// Waits until `/readyz` is red, and returns what it says.

@@ -3,12 +3,11 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use fanline_test_redis::{DEADLINE, within};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-use crate::deadline::{DEADLINE, within};
 
 /// A running child. Dropping it kills it (SIGKILL), and only it.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use fanline_test_redis::{DEADLINE, within};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
@@ -14,8 +15,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-
-use crate::deadline::{DEADLINE, within};
 
 /// Bytes that are on their way in one direction of a connection. Little, so that a silence is felt at once.
 const CHUNK_BYTES: usize = 16 * 1024;

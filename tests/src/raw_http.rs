@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use fanline_test_redis::{DEADLINE, within};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-use crate::deadline::{DEADLINE, within};
 
 /// How long a poll may take: the longest wait of the hub, and what is waited for everything else.
 const LONGEST_WAIT: Duration = Duration::from_secs(50 + DEADLINE.as_secs());

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use fanline_test_redis::{DEADLINE, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::deadline::{DEADLINE, within};
 use crate::frame::{Frame, FrameHead};
 use crate::raw_http::HttpAnswer;
 use crate::upgrade::upgrade_request;
@@ -157,10 +157,8 @@ impl RawSocket {
     /// Opcode and payload of the next frame; `None` at the end of the connection.
     async fn next_frame(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
-            if let Some(head) = FrameHead::parse(&self.buffer)
-                && self.buffer.len() >= head.frame_bytes()
-            {
-                let payload = self.buffer[head.head_bytes..head.frame_bytes()].to_vec();
+            if let Some((head, payload)) = FrameHead::with_payload(&self.buffer) {
+                let payload = payload.to_vec();
                 self.buffer.drain(..head.frame_bytes());
                 return Some((head.opcode, payload));
             }

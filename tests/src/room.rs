@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use fanline_test_redis::{DEADLINE, within};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -9,7 +10,6 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::connection::Connection;
-use crate::deadline::{DEADLINE, within};
 
 /// How many of the last frames a failure shows.
 const FRAMES_SHOWN: usize = 12;

@@ -9,6 +9,7 @@ use fanline_proto::v1::subscriber_client::SubscriberClient;
 use fanline_proto::v1::{
     ChannelSelector, PublishRequest, SubscribeRequest, SubscribeResponse, channel_selector::Start,
 };
+use fanline_test_redis::{DEADLINE, within};
 use serde_json::Value;
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
@@ -17,7 +18,6 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 use tonic_types::StatusExt as _;
 
-use crate::deadline::{DEADLINE, within};
 use crate::position::Position;
 
 /// A connection to the gRPC listener.

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use fanline_test_redis::within;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::deadline::within;
 use crate::position::Position;
 use crate::rpc::{Publication, Rpc};
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use fanline_test_redis::{DEADLINE, within};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;
@@ -10,7 +11,6 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::connection::Connection;
-use crate::deadline::{DEADLINE, within};
 use crate::http2::Http2;
 use crate::room::Room;
 

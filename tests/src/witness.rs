@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use fanline_proto::v1;
 use fanline_proto::v1::subscribe_response::Item;
+use fanline_test_redis::within;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tonic::Streaming;
 
-use crate::deadline::within;
 use crate::position::{Position, position_of};
 use crate::room::Room;
 

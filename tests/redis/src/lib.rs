@@ -1,7 +1,7 @@
 //! Real Redis servers for tests: processes on free ports of the loopback, gone with their values.
 //!
-//! Knows nothing of the hub, so that the tests of the broker and those of whole nodes both stand on it. Start with
-//! [`RedisServer`]; [`SentinelSetup`] and [`ClusterSetup`] are made of several.
+//! Knows nothing of the hub, so that the tests of the broker and those of whole nodes both stand on it, and on its way to
+//! wait. Start with [`RedisServer`]; [`SentinelSetup`] and [`ClusterSetup`] are made of several.
 
 mod cluster;
 mod sentinel;
@@ -11,4 +11,4 @@ mod wait;
 pub use cluster::ClusterSetup;
 pub use sentinel::SentinelSetup;
 pub use server::{RedisServer, free_port};
-pub use wait::{DEADLINE, until};
+pub use wait::{DEADLINE, eventually, until, within};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use fanline_tests::{ApiKey, Hub, Process, RedisServer, Signer, Token, fanline, free_port};
+use fanline_tests::{ApiKey, Hub, Process, RedisServer, Signer, Token, fanline, free_address};
 
 const CHANNEL: &str = "chat:check";
 
@@ -88,7 +88,7 @@ async fn a_token_of_another_key_fails_where_it_is_needed() {
 #[tokio::test]
 async fn a_url_where_nobody_listens_fails_and_the_others_are_still_checked() {
     let hub = Hub::start().await;
-    let dead: SocketAddr = ([127, 0, 0, 1], free_port()).into();
+    let dead = free_address();
     let (code, report) = check(&hub, &[dead, hub.addresses.public], None).await;
     assert_eq!(code, 1, "{report:?}");
     let (dead, alive) = (format!("http://{dead}  "), format!("http://{}  ", hub.addresses.public));
@@ -102,7 +102,7 @@ async fn without_grpc_the_forged_tokens_are_still_checked() {
     let hub = Hub::start().await;
     let mut command = fanline();
     command.args(["check", "--channel", CHANNEL, "--grpc"]);
-    command.arg(format!("http://127.0.0.1:{}", free_port()));
+    command.arg(format!("http://{}", free_address()));
     command.arg("--url").arg(format!("http://{}", hub.addresses.public));
     command.env("FANLINE_API_KEY", ApiKey::all().secret);
     command.env("FANLINE_TOKEN", Token::user("ada").everything_in(&["*"]).sign());

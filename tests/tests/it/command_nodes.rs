@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use fanline_proto::v1::CommandReply;
+use fanline_proto::v1::{Command, CommandReply};
 use fanline_tests::{
-    Backend, Hub, Publication, RedisServer, Room, Token, answer, eventually, within,
+    Backend, Hub, Publication, RedisServer, Room, Token, answer, eventually, until, within,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 const CLIENTS: u64 = 200;
@@ -28,9 +28,9 @@ fn ada() -> Token {
 /// Waits until a node knows of a backend, wherever it is.
 async fn is_answered(hub: &Hub, method: &str) {
     let mut room = hub.room(&ada()).await;
-    eventually("a node that knows of the backend", async || {
+    until("a node that knows of the backend", async || {
         let answer = room.request(json!({"op": "call", "method": method})).await;
-        (answer["reason"] != "NO_HANDLER").then_some(())
+        answer["reason"] != "NO_HANDLER"
     })
     .await;
 }
@@ -42,15 +42,8 @@ async fn a_client_on_one_node_is_answered_by_a_backend_on_the_other() {
     let mut backend = Backend::serve(&far.rpc().await, &["chat.*"], 8).await;
     let mut room = near.room(&Token::user("ada").grant("subscribe", &["chat:old"])).await;
     room.join("chat:old").await;
-    let command = loop {
-        let frame = json!({"op": "call", "id": 7, "method": "chat.move", "data": {"n": 1}});
-        room.send_text(&frame.to_string()).await;
-        match tokio::time::timeout(Duration::from_millis(200), backend.command()).await {
-            Ok(command) => break command,
-            // Not known there yet.
-            Err(_) => assert_eq!(room.next_with_id(7).await["reason"], "NO_HANDLER"),
-        }
-    };
+    let frame = json!({"op": "call", "id": 7, "method": "chat.move", "data": {"n": 1}});
+    let command = reaches(&mut backend, &mut room, &frame).await;
     assert_eq!((&*command.user, &*command.connection), ("ada", &*room.connection()));
     assert_eq!(&command.data[..], br#"{"n":1}"#);
     backend.reply(CommandReply { more: true, ..answer(&command, 1) }).await;
@@ -84,13 +77,8 @@ async fn a_node_that_dies_with_a_command_is_answered_for() {
     let [near, mut far] = Hub::builder().set("limits.command_timeout", "60s").nodes(&redis).await;
     let mut backend = Backend::serve(&far.rpc().await, &["chat.*"], 8).await;
     let mut room = near.room(&ada()).await;
-    loop {
-        room.send_text(&json!({"op": "call", "id": 7, "method": "chat.wait"}).to_string()).await;
-        match tokio::time::timeout(Duration::from_millis(200), backend.command()).await {
-            Ok(_) => break,
-            Err(_) => assert_eq!(room.next_with_id(7).await["reason"], "NO_HANDLER"),
-        }
-    }
+    let frame = json!({"op": "call", "id": 7, "method": "chat.wait"});
+    reaches(&mut backend, &mut room, &frame).await;
     far.process.kill().await;
     // Long before its own deadline, and with the reason that leaves the outcome open.
     assert_eq!(room.next_with_id(7).await["reason"], "HANDLER_TIMEOUT");
@@ -116,10 +104,7 @@ async fn five_thousand_commands_are_each_answered_once_while_backends_come_and_g
         clients.spawn(calls(room, client, Arc::clone(&answered)));
     }
     let reached = async |count: u64| {
-        eventually("so many answers", async || {
-            (answered.load(Ordering::Relaxed) >= count).then_some(())
-        })
-        .await;
+        until("so many answers", async || answered.load(Ordering::Relaxed) >= count).await;
     };
     reached(CLIENTS * CALLS / 4).await;
     killed.kill().await;
@@ -140,6 +125,21 @@ async fn five_thousand_commands_are_each_answered_once_while_backends_come_and_g
     println!("{total} commands of {CLIENTS} clients over 2 nodes, each answered once, by {by:?}");
     assert_eq!(total, CLIENTS * CALLS);
     assert_eq!(by.keys().collect::<Vec<_>>(), ["drained", "killed", "lasting"]);
+}
+
+/// Sends a call with the id 7 until the node of the client knows of the backend; gives what the backend got.
+async fn reaches(backend: &mut Backend, room: &mut Room, frame: &Value) -> Command {
+    eventually("a command at the backend", async || {
+        room.send_text(&frame.to_string()).await;
+        tokio::select! {
+            command = backend.command() => Some(command),
+            answer = room.next_with_id(7) => {
+                assert_eq!(answer["reason"], "NO_HANDLER", "{answer}");
+                None
+            }
+        }
+    })
+    .await
 }
 
 /// Calls, a few at a time, each answered with what it asked and by whom. Returns who.

@@ -9,8 +9,8 @@ use fanline_proto::v1::{
     revoke_request,
 };
 use fanline_tests::{
-    EventStream, HttpAnswer, Hub, Metrics, Publication, RedisServer, Room, Rpc, Token, eventually,
-    get_with, send,
+    EventStream, HttpAnswer, Hub, Metrics, Publication, RedisServer, Room, Rpc, Token, get_with,
+    send, until,
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -130,10 +130,8 @@ async fn a_revoked_user_is_out_within_a_second_on_both_nodes_and_stays_out_after
     let mut other = far.room(&bob).await;
     other.join("chat:lobby").await;
     let rpc = near.rpc().await;
-    eventually("all connections to be listed", async || {
-        (connections_of(&rpc, "ada").await.len() == 6).then_some(())
-    })
-    .await;
+    until("all connections to be listed", async || connections_of(&rpc, "ada").await.len() == 6)
+        .await;
 
     let start = Instant::now();
     connections_of(&rpc, "ada").await;
@@ -146,10 +144,7 @@ async fn a_revoked_user_is_out_within_a_second_on_both_nodes_and_stays_out_after
     let took = start.elapsed();
     println!("6 sessions on 2 nodes were closed {took:?} after the call");
     assert!(took < limit, "it took {took:?}");
-    eventually("nobody of that user in the room", async || {
-        (members(&rpc).await == ["bob"]).then_some(())
-    })
-    .await;
+    until("nobody of that user in the room", async || members(&rpc).await == ["bob"]).await;
     assert_eq!(connections_of(&rpc, "ada").await, []);
     for node in [&near, &far] {
         is_refused_everywhere(node, &ada()).await;
@@ -173,10 +168,8 @@ async fn a_backend_moves_the_connections_of_a_user_and_a_newer_token_does_not_un
     let mut stream = EventStream::open(far.addresses.public, path, &headers).await;
     stream.named("fanline.open").await;
     let rpc = near.rpc().await;
-    eventually("both connections to be listed", async || {
-        (connections_of(&rpc, "ada").await.len() == 2).then_some(())
-    })
-    .await;
+    until("both connections to be listed", async || connections_of(&rpc, "ada").await.len() == 2)
+        .await;
 
     let target = Some(join_request::Target::User("ada".to_owned()));
     let join = JoinRequest { target, channel: "news:today".to_owned() };
@@ -247,7 +240,6 @@ async fn a_stream_that_takes_nothing_is_present_no_longer_than_its_token() {
         rpc.publish(Publication::to("chat:lobby", large.as_str())).await;
     }
     assert_eq!(members(&rpc).await, ["ada"]);
-    eventually("the member to be gone", async || members(&rpc).await.is_empty().then_some(()))
-        .await;
+    until("the member to be gone", async || members(&rpc).await.is_empty()).await;
     drop(stream);
 }

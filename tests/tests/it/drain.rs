@@ -1,7 +1,7 @@
 //! SIGTERM: clients are told, accepted publishes finish, and the process ends well.
 
 use fanline_proto::v1::channel_selector::Start;
-use fanline_tests::{DEADLINE, Hub, Publication, Token, eventually, get, reason, within};
+use fanline_tests::{DEADLINE, Hub, Publication, Token, get, reason, until, within};
 use serde_json::json;
 use tonic::Code;
 
@@ -92,10 +92,7 @@ async fn a_second_signal_ends_it_at_once() {
     let _stream = hub.rpc().await.subscribe("chat:lobby", None).await;
     hub.process.terminate();
     let ops = hub.addresses.ops;
-    eventually("readiness to turn red", async || {
-        (get(ops, "/readyz").await.status == 503).then_some(())
-    })
-    .await;
+    until("readiness to turn red", async || get(ops, "/readyz").await.status == 503).await;
     hub.process.terminate();
     hub.process.exit().await;
 }

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use fanline_tests::{
-    ApiKey, Dev, Example, Hub, Process, Token, Upgrade, eventually, fanline, python,
-};
+use fanline_tests::{ApiKey, Dev, Example, Hub, Process, Token, Upgrade, fanline, python, until};
 use serde_json::{Value, json};
 
 /// Far over what an answer takes, and far under `command_timeout` (10 s).
@@ -195,10 +193,10 @@ async fn it_serves_again_when_the_hub_is_back(name: &str, installed: &[(&str, &s
     hub.process.kill().await;
     let hub = Hub::builder().set("grpc.listen", address).start().await;
     let mut room = hub.room(&Token::user("ada").everything_in(&["chat:*"])).await;
-    eventually("an answer", async || {
+    until("an answer", async || {
         let say = json!({"op": "call", "method": "chat.say", "channel": "chat:lobby", "data": {"text": "hello"}});
         let answer = room.request(say).await;
-        (answer["data"]["said"] == "hello").then_some(())
+        answer["data"]["said"] == "hello"
     })
     .await;
     stops(&mut backend).await;

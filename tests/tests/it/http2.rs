@@ -2,7 +2,7 @@
 
 use fanline_proto::v1::ChannelStatsRequest;
 use fanline_tests::{
-    Authority, DEADLINE, Http2, Hub, Publication, Script, Token, eventually, free_port, within,
+    Authority, DEADLINE, Http2, Hub, Publication, Script, Token, free_port, until, within,
 };
 use http::header::SEC_WEBSOCKET_VERSION;
 use http_body_util::BodyExt as _;
@@ -79,10 +79,10 @@ async fn a_room_that_stops_reading_is_closed_and_its_neighbours_go_on() {
         rpc.publish(Publication::to("news:a", &*long)).await;
         assert_eq!(neighbour.event().await["data"], *long);
     }
-    eventually("the hub to give the stalled room up", async || {
+    until("the hub to give the stalled room up", async || {
         let request = ChannelStatsRequest { channel: "news:a".to_owned() };
         let stats = rpc.channels().stats(request).await.expect("stats").into_inner();
-        (stats.members == 1).then_some(())
+        stats.members == 1
     })
     .await;
     rpc.publish(Publication::to("news:a", "on")).await;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, Token, eventually, get, reason};
+use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, Token, get, reason, until};
 use serde_json::{Value, json};
 
 async fn reloads(hub: &Hub, outcome: &str) -> f64 {
@@ -13,7 +13,7 @@ async fn reloads(hub: &Hub, outcome: &str) -> f64 {
 async fn hang_up(hub: &Hub, outcome: &str) {
     let before = reloads(hub, outcome).await;
     hub.process.signal("HUP");
-    eventually("the reload", async || (reloads(hub, outcome).await > before).then_some(())).await;
+    until("the reload", async || reloads(hub, outcome).await > before).await;
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn dev_notices_a_change_of_a_catalogs_files() {
     let (output, status) = pasted(&publish).await;
     assert!(!status && output.contains("the data is not that of a `message`"), "{output}");
     write("jsonschema/message.json", &message("object"));
-    eventually("the new catalog", async || pasted(&publish).await.1.then_some(())).await;
+    until("the new catalog", async || pasted(&publish).await.1).await;
 }
 
 fn path_text(path: &Path) -> &str {

@@ -1,9 +1,7 @@
 //! A client that was away gets what it missed, once and in order, or is told that it cannot.
 
 use fanline_proto::v1::HistoryRequest;
-use fanline_tests::{
-    Hub, Position, Publication, Room, Rpc, Token, eventually, offset_of, position_of,
-};
+use fanline_tests::{Hub, Position, Publication, Room, Rpc, Token, offset_of, position_of, until};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -107,9 +105,9 @@ async fn events_that_grew_too_old_are_expired() {
     let first = rpc.publish_numbers("news:today", 1..=1).await;
     rpc.publish_numbers("news:today", 2..=3).await;
     let read = HistoryRequest { channel: "news:today".to_owned(), ..HistoryRequest::default() };
-    eventually("history to grow old", async || {
+    until("history to grow old", async || {
         let page = rpc.channels().history(read.clone()).await.expect("history");
-        page.into_inner().events.is_empty().then_some(())
+        page.into_inner().events.is_empty()
     })
     .await;
     let mut room = hub.room(&token()).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fanline_client::{Call, Client, Code, Item, Publication, Refusal, Reply, Selector, Worker};
 use fanline_tests::{
-    ApiKey, Authority, DEADLINE, Hub, RedisServer, Room, Token, eventually, within,
+    ApiKey, Authority, DEADLINE, Hub, RedisServer, Room, Token, eventually, until, within,
 };
 use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
@@ -270,10 +270,10 @@ impl Serving {
 
 /// Waits until a worker answers.
 async fn answered(room: &mut Room) {
-    eventually("an answer", async || {
+    until("an answer", async || {
         let call = json!({"op": "call", "method": "chat.double", "data": 1});
         let answer = room.request(call).await;
-        (answer["data"] == 2).then_some(())
+        answer["data"] == 2
     })
     .await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fanline_proto::v1::ChannelStatsRequest;
 use fanline_tests::{
     CrowdMember, Flood, Frame, Hub, Position, Progress, Publication, RawSocket, Tally, Token,
-    eventually, offset_of, position_of, resident_bytes,
+    offset_of, position_of, resident_bytes, until,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -86,10 +86,10 @@ async fn a_client_that_stops_reading_is_closed_in_time_and_resumes() {
         flood.publish(event()).await;
     }
     let top = flood.finish().await;
-    eventually("the hub to give the stalled client up", async || {
+    until("the hub to give the stalled client up", async || {
         let request = ChannelStatsRequest { channel: CHANNEL.to_owned() };
         let stats = rpc.channels().stats(request).await.expect("stats").into_inner();
-        (stats.members == 0).then_some(())
+        stats.members == 0
     })
     .await;
 

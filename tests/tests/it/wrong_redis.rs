@@ -3,7 +3,7 @@
 
 use fanline_proto::v1::subscribe_response::Item;
 use fanline_tests::{
-    DEADLINE, Hub, Publication, RedisServer, eventually, free_port, reason, within,
+    DEADLINE, Hub, Publication, RedisServer, eventually, free_port, reason, until, within,
 };
 use toml::{Table, toml};
 use tonic::Code;
@@ -188,8 +188,8 @@ async fn a_primary_that_becomes_a_replica_is_left_until_it_is_one_again() {
     let rpc = hub.rpc().await;
     rpc.publish(Publication::to("news:1", 1)).await;
     redis.run::<String>(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]).await;
-    eventually("/readyz says that it is a replica", async || {
-        hub.is_unready().await.contains("is a replica").then_some(())
+    until("/readyz says that it is a replica", async || {
+        hub.is_unready().await.contains("is a replica")
     })
     .await;
     let refusal = rpc.try_publish(Publication::to("news:1", 2)).await.expect_err("a replica");
