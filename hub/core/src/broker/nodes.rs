@@ -40,7 +40,8 @@ pub trait Nodes: Send + Sync {
     /// A message over [`CONTROL_MESSAGE_BYTES`], or a broker that is not available.
     fn tell(&self, node: NodeId, message: Bytes) -> Answer<'_, bool>;
 
-    /// Says that a user has connections on this node; saying it twice is saying it once.
+    /// Says that a user has connections on this node; saying it twice is saying it once. Like [`detach`](Self::detach) it
+    /// is called with the table of connections locked, and calls nothing that may look there.
     fn attach(&self, user: &UserId);
 
     /// Says that it has none any more. The calls of one user take effect in their order.

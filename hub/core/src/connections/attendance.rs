@@ -55,11 +55,7 @@ impl Hub {
         let token = TokenMark { id: token_id, issued_at };
         let slot = Slot::new(connection, transport, user, token, self.clock().wall());
         let slot = Arc::new(slot);
-        if self.table().insert(Arc::clone(&slot))
-            && let Some(user) = &slot.user
-        {
-            self.broker().nodes().attach(user);
-        }
+        self.table().insert(Arc::clone(&slot), |user| self.broker().nodes().attach(user));
         let told = self.tells_lifecycle().then(|| {
             let user = slot.user.clone();
             let joined_at = self.clock().wall();
@@ -125,11 +121,7 @@ impl Attendance {
 
 impl Drop for Attendance {
     fn drop(&mut self) {
-        if self.hub.table().remove(&self.slot)
-            && let Some(user) = &self.slot.user
-        {
-            self.hub.broker().nodes().detach(user);
-        }
+        self.hub.table().remove(&self.slot, |user| self.hub.broker().nodes().detach(user));
     }
 }
 

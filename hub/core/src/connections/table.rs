@@ -142,30 +142,31 @@ impl Mailbox {
 }
 
 impl Table {
-    /// Says whether it is the first connection of its user.
-    pub(super) fn insert(&self, slot: Arc<Slot>) -> bool {
+    /// Takes a connection in, and tells of a user whose first it is. It tells with the table locked, as
+    /// [`remove`](Self::remove) does, so that what is told of a user is told in the order in which it is so.
+    pub(super) fn insert(&self, slot: Arc<Slot>, tell_of_first: impl FnOnce(&UserId)) {
         let mut entries = lock(&self.0);
-        let first = slot.user.as_ref().is_some_and(|user| {
+        if let Some(user) = &slot.user {
             let connections = entries.by_user.entry(user.clone()).or_default();
             connections.insert(slot.connection);
-            connections.len() == 1
-        });
+            if connections.len() == 1 {
+                tell_of_first(user);
+            }
+        }
         entries.by_id.insert(slot.connection, slot);
-        first
     }
 
-    /// Says whether it was the last connection of its user.
-    pub(super) fn remove(&self, slot: &Slot) -> bool {
+    /// Takes a connection out, and tells of a user whose last it was.
+    pub(super) fn remove(&self, slot: &Slot, tell_of_last: impl FnOnce(&UserId)) {
         let mut entries = lock(&self.0);
         entries.by_id.remove(&slot.connection);
-        let Some(user) = &slot.user else { return false };
-        let Some(connections) = entries.by_user.get_mut(user) else { return false };
+        let Some(user) = &slot.user else { return };
+        let Some(connections) = entries.by_user.get_mut(user) else { return };
         connections.remove(&slot.connection);
-        let last = connections.is_empty();
-        if last {
+        if connections.is_empty() {
             entries.by_user.remove(user);
+            tell_of_last(user);
         }
-        last
     }
 
     /// Notes that a connection is in a channel, or not any more.
@@ -270,13 +271,16 @@ mod tests {
     use crate::testing::channel;
 
     fn slot(table: &Table, user: &str, millis: u64) -> Arc<Slot> {
+        let slot = lone_slot(user, millis);
+        table.insert(Arc::clone(&slot), |_| {});
+        slot
+    }
+
+    fn lone_slot(user: &str, millis: u64) -> Arc<Slot> {
         let random = Random::seeded(millis);
         let id = ConnectionId::new(Timestamp::from_millis(millis), &random);
         let token = TokenMark { id: Some(format!("t{millis}").into()), issued_at: None };
-        let slot = Slot::new(id, Transport::Sse, UserId::new(user), token, Timestamp::default());
-        let slot = Arc::new(slot);
-        table.insert(Arc::clone(&slot));
-        slot
+        Arc::new(Slot::new(id, Transport::Sse, UserId::new(user), token, Timestamp::default()))
     }
 
     fn next(slot: &Slot) -> Option<Order> {
@@ -296,8 +300,29 @@ mod tests {
         assert_eq!(table.order(&Target::Connection(two.connection), &join), 1);
         assert_eq!([&one, &two, &three].map(|slot| next(slot).is_some() as u8), [1, 1, 1]);
         assert_eq!([&one, &two, &three].map(|slot| next(slot).is_some() as u8), [0, 1, 0]);
-        assert!(!table.remove(&one) && table.remove(&two), "the last of its user");
+        [&one, &two].into_iter().for_each(|slot| table.remove(slot, |_| {}));
         assert_eq!(table.order(&Target::User(UserId::new("ada").unwrap()), &join), 0);
+    }
+
+    #[test]
+    fn a_user_is_told_of_with_its_first_connection_and_its_last_in_that_order() {
+        let (table, told) = (Table::default(), Mutex::new(Vec::new()));
+        let tell = |is_here: bool| lock(&told).push(is_here);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (table, tell) = (&table, &tell);
+                scope.spawn(move || {
+                    let slot = lone_slot("ada", thread);
+                    for _ in 0..5_000 {
+                        table.insert(Arc::clone(&slot), |_| tell(true));
+                        table.remove(&slot, |_| tell(false));
+                    }
+                });
+            }
+        });
+        let told = lock(&told);
+        assert!(told.len() > 1, "{}", told.len());
+        assert!(told.iter().enumerate().all(|(index, is_here)| *is_here == (index % 2 == 0)));
     }
 
     #[test]
