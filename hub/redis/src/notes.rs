@@ -92,6 +92,7 @@ impl Notes for RedisNotes {
             let common = &self.servers.common;
             let epoch = after.map(|mark| mark.epoch);
             let number = after.map_or(0, |mark| mark.offset.get());
+            let fresh = Epoch::random(&common.random);
             let call = Call {
                 script: Script::Revocations,
                 keys: &common.keys.revoked(),
@@ -99,6 +100,7 @@ impl Notes for RedisNotes {
                     Text(epoch.as_ref().map_or("", Epoch::as_str)),
                     Number(number),
                     Number(REVOCATIONS_PAGE as u64),
+                    Text(fresh.as_str()),
                 ],
                 lasting: false,
             };

@@ -63,7 +63,7 @@ pub enum Subject {
 pub struct RevocationPage {
     /// What to ask the next page with. None: nothing was ever revoked.
     pub mark: Option<Position>,
-    /// The mark that was asked with is not known here: what follows is everything from the first, and what the caller
+    /// The mark that was asked with is not known here, or not any more: what follows is everything from the first, and what the caller
     /// knows besides was lost by the broker.
     pub anew: bool,
     /// The revocations, those whose time is over left out.

@@ -1,19 +1,20 @@
 //! Revoked tokens: refused when they are shown, and their connections ended.
 //!
-//! Every node holds all revocations, as the broker keeps them, and asks for new ones when it is told of one and each
-//! second. Until the first answer it does not know, and lets nobody in.
+//! Every node holds all revocations, as the broker keeps them, and asks for new ones when it is told of one and twice a
+//! second. Until the first answer it does not know, and lets nobody in. What the broker lost it puts back.
 
 use super::attendance::TokenMark;
 use super::order::{Ending, Order};
-use crate::broker::{Revocation, Subject};
+use crate::broker::{Revocation, RevocationPage, Subject};
 use crate::clock::Timestamp;
 use crate::hub::Hub;
 use crate::ids::UserId;
+use crate::limits::REVOCATIONS_PAGE;
 use crate::position::Position;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,8 @@ struct Known {
     complete: bool,
     mark: Option<Position>,
     until: HashMap<Subject, Vec<Span>>,
+    /// The broker has lost some, or may have.
+    doubtful: bool,
 }
 
 /// For how long a subject is revoked, and which of its tokens.
@@ -46,6 +49,8 @@ struct Known {
 struct Span {
     issued_before: Option<Timestamp>,
     until: Timestamp,
+    /// The broker has it, as far as is known.
+    kept: bool,
 }
 
 impl Revoked {
@@ -54,57 +59,46 @@ impl Revoked {
         self.told.notify_one();
     }
 
-    /// Whether all are known that the broker kept when it was first asked.
-    fn is_complete(&self) -> bool {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).complete
-    }
-
     /// Whether a token is revoked.
     pub(super) fn covers(&self, user: Option<&UserId>, token: &TokenMark, now: Timestamp) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.until.is_empty() {
-            return false;
-        }
-        let user = user.map(|user| Subject::User(user.clone()));
-        let id = token.id.clone().map(Subject::Token);
-        user.into_iter().chain(id).filter_map(|subject| known.until.get(&subject)).flatten().any(
-            |span| {
-                span.until > now
-                    && span.issued_before.is_none_or(|before| {
-                        token.issued_at.is_none_or(|issued_at| issued_at < before)
-                    })
-            },
-        )
+        self.read().covers(user, token, now)
     }
 
-    /// Takes a page in; says what it lacks that was known: the broker has lost it.
-    fn learn(
-        &self,
-        mark: Option<Position>,
-        anew: bool,
-        page: &[Revocation],
-        more: bool,
-    ) -> Vec<Revocation> {
+    /// Takes a page in. Answers, after the last one, what was known and the broker lost: at most a page of it, and again
+    /// each time until it is [put back](Self::note_kept).
+    fn learn(&self, page: &RevocationPage, now: Timestamp) -> Vec<Revocation> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let mut lost = Vec::new();
-        if anew {
-            for (subject, spans) in &known.until {
-                lost.extend(spans.iter().map(|span| Revocation {
-                    subject: subject.clone(),
-                    issued_before: span.issued_before,
-                    until: span.until,
-                }));
+        if page.anew {
+            known.doubtful = true;
+            known.until.values_mut().flatten().for_each(|span| span.kept = false);
+        }
+        for Revocation { subject, issued_before, until } in &page.revocations {
+            let span = Span { issued_before: *issued_before, until: *until, kept: true };
+            let spans = known.until.entry(subject.clone()).or_default();
+            match spans.iter_mut().find(|span| span.issued_before == *issued_before) {
+                Some(known) if known.until <= span.until => *known = span,
+                // It was made to last longer, which the broker lost.
+                Some(_) => {}
+                None => spans.push(span),
             }
         }
-        for Revocation { subject, issued_before, until } in page {
-            let spans = known.until.entry(subject.clone()).or_default();
-            spans.retain(|span| span.issued_before != *issued_before);
-            spans.push(Span { issued_before: *issued_before, until: *until });
+        known.mark = page.mark;
+        known.complete |= !page.more;
+        if page.more || !known.doubtful {
+            return Vec::new();
         }
-        known.mark = mark;
-        known.complete |= !more;
-        lost.retain(|revocation| !page.contains(revocation));
+        let lost: Vec<_> = known.lost(now).take(REVOCATIONS_PAGE).collect();
+        known.doubtful = !lost.is_empty();
         lost
+    }
+
+    /// The broker took one back.
+    fn note_kept(&self, revocation: &Revocation) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let spans = known.until.get_mut(&revocation.subject).into_iter().flatten();
+        spans
+            .filter(|span| span.issued_before == revocation.issued_before)
+            .for_each(|span| span.kept = span.until <= revocation.until);
     }
 
     fn forget(&self, now: Timestamp) {
@@ -114,13 +108,49 @@ impl Revoked {
             !spans.is_empty()
         });
     }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn covers(&self, user: Option<&UserId>, token: &TokenMark, now: Timestamp) -> bool {
+        if self.until.is_empty() {
+            return false;
+        }
+        let user = user.map(|user| Subject::User(user.clone()));
+        let id = token.id.clone().map(Subject::Token);
+        user.into_iter().chain(id).filter_map(|subject| self.until.get(&subject)).flatten().any(
+            |span| {
+                span.until > now
+                    && span.issued_before.is_none_or(|before| {
+                        token.issued_at.is_none_or(|issued_at| issued_at < before)
+                    })
+            },
+        )
+    }
+
+    fn lost(&self, now: Timestamp) -> impl Iterator<Item = Revocation> {
+        let all = self
+            .until
+            .iter()
+            .flat_map(|(subject, spans)| spans.iter().map(move |span| (subject, span)));
+        all.filter(move |(_, span)| !span.kept && span.until > now).map(|(subject, span)| {
+            Revocation {
+                subject: subject.clone(),
+                issued_before: span.issued_before,
+                until: span.until,
+            }
+        })
+    }
 }
 
 impl Hub {
     /// Whether this node knows what is revoked, without which it lets nobody in.
     #[must_use]
     pub fn knows_revoked(&self) -> bool {
-        self.revoked().is_complete()
+        self.revoked().read().complete
     }
 
     /// Refuses a token that is revoked, whoever shows it.
@@ -133,13 +163,18 @@ impl Hub {
         token_id: Option<&str>,
         issued_at: Option<Timestamp>,
     ) -> Result<(), Refusal> {
-        if !self.knows_revoked() {
+        let known = self.revoked().read();
+        if !known.complete {
             let message = "this node does not know yet which tokens are revoked; try again";
             let refusal = Refusal::new(Reason::BrokerUnavailable, message);
             return Err(refusal.with_retry_after(Duration::from_secs(1)));
         }
+        // The most frequent answer costs nothing.
+        if known.until.is_empty() {
+            return Ok(());
+        }
         let token = TokenMark { id: token_id.map(Into::into), issued_at };
-        if self.revoked().covers(user, &token, self.clock().wall()) {
+        if known.covers(user, &token, self.clock().wall()) {
             return Err(Refusal::new(Reason::TokenRevoked, "the token was revoked"));
         }
         Ok(())
@@ -158,33 +193,40 @@ impl Hub {
     }
 }
 
-/// Asks for new revocations until there are none, and ends the connections that they are about.
-pub(crate) async fn learn(hub: &Hub) {
+/// Asks for new revocations until there are none, and ends the connections that they are about. Answers some of what the
+/// broker lost.
+pub(crate) async fn learn(hub: &Hub) -> Vec<Revocation> {
     loop {
-        let mark = hub.revoked().known.read().unwrap_or_else(PoisonError::into_inner).mark;
+        let mark = hub.revoked().read().mark;
         let page = match hub.broker().notes().revocations(mark).await {
             Ok(page) => page,
             Err(error) => {
-                return tracing::debug!(%error, "revocations are not readable now; trying again");
+                tracing::debug!(%error, "revocations are not readable now; trying again");
+                return Vec::new();
             }
         };
-        let lost = hub.revoked().learn(page.mark, page.anew, &page.revocations, page.more);
+        let now = hub.clock().wall();
+        let lost = hub.revoked().learn(&page, now);
         if !page.revocations.is_empty() {
-            let now = hub.clock().wall();
             let ended = hub.table().order_where(&Order::Disconnect(FAREWELL), |slot| {
                 let token = slot.token().clone();
                 hub.revoked().covers(slot.user.as_ref(), &token, now)
             });
             tracing::info!(revocations = page.revocations.len(), ended, "tokens were revoked");
         }
-        for revocation in lost {
-            if let Err(error) = hub.broker().notes().revoke(revocation).await {
-                tracing::warn!(%error, "a revocation that the broker lost could not be put back");
-            }
-        }
         if !page.more {
-            return;
+            return lost;
         }
+    }
+}
+
+/// Puts back what the broker lost. What it does not take now is tried again after the next look.
+async fn restore(hub: &Hub, lost: Vec<Revocation>) {
+    for revocation in lost {
+        if let Err(error) = hub.broker().notes().revoke(revocation.clone()).await {
+            return tracing::warn!(%error, "a revocation that the broker lost could not be put back; trying again");
+        }
+        hub.revoked().note_kept(&revocation);
     }
 }
 
@@ -192,7 +234,8 @@ pub(crate) async fn learn(hub: &Hub) {
 pub(crate) async fn follow(hub: Hub, stop: CancellationToken) {
     let following = async {
         for look in 1_u32.. {
-            learn(&hub).await;
+            let lost = learn(&hub).await;
+            restore(&hub, lost).await;
             if look % LOOKS_PER_SWEEP == 0 {
                 hub.revoked().forget(hub.clock().wall());
             }
@@ -206,13 +249,46 @@ pub(crate) async fn follow(hub: Hub, stop: CancellationToken) {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_millis(10);
+
+    fn revocation(user: &str, until: u64) -> Revocation {
+        let subject = Subject::User(UserId::new(user).unwrap());
+        Revocation { subject, issued_before: None, until: Timestamp::from_millis(until) }
+    }
+
+    fn page(revocations: &[&Revocation]) -> RevocationPage {
+        let revocations = revocations.iter().copied().cloned().collect();
+        RevocationPage { revocations, ..RevocationPage::default() }
+    }
+
     #[test]
     fn a_node_knows_what_is_revoked_once_it_has_read_the_last_page() {
         let revoked = Revoked::default();
-        assert!(!revoked.is_complete(), "nobody was asked yet");
-        revoked.learn(None, false, &[], true);
-        assert!(!revoked.is_complete(), "there are more");
-        revoked.learn(None, false, &[], false);
-        assert!(revoked.is_complete());
+        assert!(!revoked.read().complete, "nobody was asked yet");
+        revoked.learn(&RevocationPage { more: true, ..page(&[]) }, NOW);
+        assert!(!revoked.read().complete, "there are more");
+        revoked.learn(&page(&[]), NOW);
+        assert!(revoked.read().complete);
+    }
+
+    #[test]
+    fn what_the_broker_lost_is_known_after_its_last_page_and_until_it_has_it_again() {
+        let revoked = Revoked::default();
+        let [ada, bob, cleo, over] =
+            [("ada", 20), ("bob", 20), ("cleo", 20), ("over", 9)].map(|(u, t)| revocation(u, t));
+        assert_eq!(revoked.learn(&page(&[&ada, &bob, &cleo, &over]), NOW), []);
+        let first = RevocationPage { anew: true, more: true, ..page(&[&ada]) };
+        assert_eq!(revoked.learn(&first, NOW), [], "there are more");
+        let shorter = revocation("bob", 15);
+        let mut lost = revoked.learn(&page(&[&shorter]), NOW);
+        lost.sort_by_key(|lost| lost.subject != bob.subject);
+        assert_eq!(lost, [bob.clone(), cleo.clone()]);
+        let lost = revoked.learn(&page(&[&bob]), NOW);
+        assert_eq!(lost, std::slice::from_ref(&cleo), "it was not put back");
+        revoked.note_kept(&cleo);
+        assert_eq!(revoked.learn(&page(&[]), NOW), []);
+        let user = UserId::new("bob");
+        let later = Timestamp::from_millis(16);
+        assert!(revoked.covers(user.as_ref(), &TokenMark::default(), later), "the longer counts");
     }
 }

@@ -1,6 +1,9 @@
 //! Failovers that sentinels decide.
 
 use crate::harness::{Publisher, SentinelSetup, Servers, TestHub, is_ready, until};
+use fanline_core::broker::{Broker, Revocation, Subject};
+use fanline_core::clock::Timestamp;
+use fanline_core::ids::UserId;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,4 +64,43 @@ async fn a_promoted_replica_that_missed_acknowledged_events_never_repeats_a_posi
     member.holds(&acknowledged).await;
     assert_eq!(member.seen().gaps(), 1);
     assert!(hub.epochs_fenced() >= 1);
+}
+
+#[tokio::test]
+async fn a_promoted_replica_that_missed_a_revocation_is_told_of_it_again() {
+    let mut setup = SentinelSetup::start().await;
+    let hub = TestHub::start(setup.settings()).await;
+    let notes = hub.broker.notes();
+    let is_known = async |user: &str| {
+        let page = notes.revocations(None).await;
+        page.is_ok_and(|page| page.revocations.contains(&revocation(user)))
+    };
+    notes.revoke(revocation("seen")).await.expect("revoked");
+    until("the replica has it", async || {
+        let count = setup.replica.try_run::<u64>(&["ZCARD", "{fanline:$hub}:revoked:ends"]);
+        count.await.is_ok_and(|count| count == 1)
+    })
+    .await;
+    setup.replica.signal("STOP");
+    setup.primary.run::<u64>(&["CLIENT", "KILL", "TYPE", "replica"]).await;
+    hub.hub.revoke(revocation("missed")).await.expect("revoked");
+    setup.primary.kill();
+    setup.replica.signal("CONT");
+    // It has the number that was missed.
+    until("the new primary takes another", async || notes.revoke(revocation("next")).await.is_ok())
+        .await;
+    until("it was put back", async || is_known("missed").await).await;
+    assert!(is_known("seen").await && is_known("next").await);
+    until("the hub heard of the next", async || {
+        let next = UserId::new("next");
+        hub.hub.check_revoked(next.as_ref(), None, None).is_err()
+    })
+    .await;
+}
+
+fn revocation(user: &str) -> Revocation {
+    let subject = Subject::User(UserId::new(user).expect("a name"));
+    // In the year 2100.
+    let until = Timestamp::from_millis(4_102_444_800_000);
+    Revocation { subject, issued_before: None, until }
 }
