@@ -55,8 +55,7 @@ impl Opening {
 
     fn upgrade(&mut self, host: SocketAddr, token: &str) -> Result<()> {
         // The key is the sample of RFC 6455, section 1.3. Its answer is not checked: that is the conformance tests' work.
-        write!(
-            self.socket,
+        let request = format!(
             "GET /v1/ws HTTP/1.1\r\n\
              host: {host}\r\n\
              connection: upgrade\r\n\
@@ -65,7 +64,8 @@ impl Opening {
              sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
              sec-websocket-protocol: fanline.v1\r\n\
              authorization: Bearer {token}\r\n\r\n"
-        )?;
+        );
+        self.socket.write_all(request.as_bytes())?;
         let head_bytes = loop {
             if let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
                 break end + 4;

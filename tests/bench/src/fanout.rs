@@ -29,14 +29,14 @@ pub(crate) struct FanoutOptions {
     /// Events on their way at any time, all channels together. Default: 32.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=OUTSTANDING_MAX as i64))]
     in_flight: Option<u16>,
-    /// Length of one measured window.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Length of one measured window. Short ones, so that the machine is much the same for all who take their turn.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// Bytes of an event's data.
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u16).range(PAYLOAD_BYTES))]
     payload: u16,
     /// Rounds, of which the medians are printed.
-    #[arg(long, default_value = "3")]
+    #[arg(long, default_value = "7")]
     rounds: NonZeroUsize,
     /// Leave the hub out, to learn what the machine gives.
     #[arg(long)]

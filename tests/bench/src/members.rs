@@ -3,6 +3,7 @@
 //! is in [`crate::entrance`].
 
 use std::io::{ErrorKind, Read, Write};
+use std::os::linux::net::TcpStreamExt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -54,8 +55,14 @@ impl Members {
     }
 
     /// Counts from now on what `entered` receives in `channel`.
+    ///
+    /// What it reads is acknowledged at once, on the generator's core. Left to itself, Linux takes a client that lately
+    /// answered what it received for an interactive one, and lets the arrival of every second segment acknowledge both, on
+    /// the core that sends them. That is so for a quarter of the members that come from a handshake and for none that enter
+    /// a bare broadcaster, and would count as work of the hub.
     pub(crate) fn add(&mut self, entered: Entered, channel: usize) -> Result<()> {
         entered.socket.set_nonblocking(true)?;
+        entered.socket.set_quickack(true)?;
         let mut socket = TcpStream::from_std(entered.socket);
         let token = Token(self.members.len());
         self.poll.registry().register(&mut socket, token, Interest::READABLE)?;
