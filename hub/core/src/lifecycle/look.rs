@@ -15,6 +15,9 @@ const OFTEN: Duration = Duration::from_secs(3);
 const WATCHFUL: Duration = Duration::from_secs(45);
 /// Between two looks at other times: what a node could not tell in time waits so long.
 const SELDOM: Duration = Duration::from_secs(30);
+/// Channels of one look. They leave room for what this node has to tell itself, which waits some seconds behind them. Not
+/// fewer, as a broker may have to go through all it holds to list any of them.
+const LOOKED: usize = CHANNELS / 4;
 
 /// Looks for channels with something untold, for ever.
 pub(super) async fn look(hub: &Hub) {
@@ -45,7 +48,7 @@ pub(super) async fn look(hub: &Hub) {
 
 impl Hub {
     /// Has the tracked channels after this one told of, if that is this node's affair: that of the one with the least id.
-    /// Says after which the next look goes on, if there are more than can wait at one time.
+    /// Says after which the next look goes on, if there are more than one look takes in.
     async fn look_for_changes(
         &self,
         after: Option<ChannelName>,
@@ -54,14 +57,12 @@ impl Hub {
         if !self.tells_lifecycle() || least.is_some_and(|least| least != self.node()) {
             return Ok(None);
         }
-        // As many as may wait at once: a broker may have to go through all it holds to list any of them.
-        let query =
-            ChannelsQuery { pattern: Pattern::any(), after: after.clone(), limit: CHANNELS };
+        let query = ChannelsQuery { pattern: Pattern::any(), after: after.clone(), limit: LOOKED };
         let channels = self.broker().changes().tracked(query).await?;
-        let are_the_last = channels.len() < CHANNELS;
+        let are_the_last = channels.len() < LOOKED;
         let mut reached = after;
         for channel in channels {
-            if !self.teller().add(&channel) {
+            if !self.teller().add(&channel, LOOKED) {
                 return Ok(reached);
             }
             reached = Some(channel);
@@ -90,11 +91,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_look_stops_where_no_more_can_wait_and_the_next_goes_on_from_there() {
         let hub = hub().await;
-        let others = (0..CHANNELS - 2).map(|number| channel(&format!("other:{number}")));
-        others.for_each(|other| assert!(hub.teller().add(&other)));
+        let others = (0..LOOKED - 2).map(|number| channel(&format!("other:{number}")));
+        others.for_each(|other| assert!(hub.teller().add(&other, LOOKED)));
         let reached = hub.look_for_changes(None).await.unwrap();
         assert_eq!(reached, Some(channel("hall:b")));
-        assert!(!hub.teller().add(&channel("hall:c")));
+        let third = channel("hall:c");
+        assert!(!hub.teller().add(&third, LOOKED));
+        assert!(hub.teller().add(&third, CHANNELS), "this node's own news find room");
 
         let hub = self::hub().await;
         assert_eq!(hub.look_for_changes(reached).await.unwrap(), None);

@@ -2,7 +2,7 @@
 
 use super::attend::is_of_connections;
 use super::event::{LifecycleEvent, of_connections, of_members};
-use super::waiting::{Outcome, Waiting};
+use super::waiting::{CHANNELS, Outcome, Waiting};
 use crate::broker::{BrokerError, Publication};
 use crate::channel::ChannelName;
 use crate::event::{ContentType, EventBody, Payload};
@@ -30,9 +30,9 @@ pub(crate) struct Teller {
 }
 
 impl Teller {
-    /// Something is to be told of a channel. False: too many wait already.
-    pub(super) fn add(&self, channel: &ChannelName) -> bool {
-        let added = lock(&self.waiting).add(channel);
+    /// Something is to be told of a channel. False: as many as `most` wait already, and it is none of them.
+    pub(super) fn add(&self, channel: &ChannelName, most: usize) -> bool {
+        let added = lock(&self.waiting).add(channel, most);
         self.news.notify_one();
         added
     }
@@ -73,7 +73,7 @@ pub(super) async fn tell(hub: &Hub) {
 impl Hub {
     /// Members of a tracked channel came or went.
     pub(crate) fn members_changed(&self, channel: &ChannelName) {
-        if !self.teller().add(channel) {
+        if !self.teller().add(channel, CHANNELS) {
             self.metrics().lifecycle_deferred.inc();
         }
     }

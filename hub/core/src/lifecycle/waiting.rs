@@ -43,9 +43,9 @@ pub(super) enum Outcome {
 }
 
 impl Waiting {
-    /// Something is to be told of a channel. False: there is no room for one more.
-    pub(super) fn add(&mut self, channel: &ChannelName) -> bool {
-        let is_full = self.states.len() >= CHANNELS;
+    /// Something is to be told of a channel. False: as many as `most` wait already, and it is none of them.
+    pub(super) fn add(&mut self, channel: &ChannelName, most: usize) -> bool {
+        let is_full = self.states.len() >= most;
         match self.states.get_mut(channel) {
             Some(state @ State::Telling) => *state = State::TellingWithNews,
             Some(State::Ready | State::TellingWithNews | State::Paused) => {}
@@ -100,7 +100,7 @@ mod tests {
 
     fn waiting(names: &[&str]) -> Waiting {
         let mut waiting = Waiting::default();
-        assert!(names.iter().all(|name| waiting.add(&channel(name))));
+        assert!(names.iter().all(|name| waiting.add(&channel(name), CHANNELS)));
         waiting
     }
 
@@ -112,7 +112,7 @@ mod tests {
             [waiting.take(), waiting.take(), waiting.take()],
             [Some(b.clone()), Some(a.clone()), None]
         );
-        assert!(waiting.add(&a));
+        assert!(waiting.add(&a, CHANNELS));
         assert_eq!(waiting.take(), None, "it is being told of");
         waiting.settle(a.clone(), Outcome::Told, Instant::now());
         waiting.settle(b.clone(), Outcome::More, Instant::now());
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(waiting.take(), Some(a.clone()));
         waiting.settle(a.clone(), Outcome::Failed, start);
         assert_eq!(waiting.take(), Some(b));
-        assert!(waiting.add(&a));
+        assert!(waiting.add(&a, CHANNELS));
         assert_eq!(waiting.wake(start), Some(start + PAUSE));
         assert_eq!(waiting.take(), None, "news cut its pause not short");
         assert_eq!(waiting.wake(start + PAUSE), None);
@@ -141,11 +141,11 @@ mod tests {
     async fn at_the_bound_those_that_wait_already_are_not_turned_away() {
         let mut waiting = Waiting::default();
         let name = |number: usize| channel(&format!("hall:{number}"));
-        assert!((0..CHANNELS).all(|number| waiting.add(&name(number))));
-        assert!(!waiting.add(&name(CHANNELS)));
-        assert!(waiting.add(&name(7)));
+        assert!((0..CHANNELS).all(|number| waiting.add(&name(number), CHANNELS)));
+        assert!(!waiting.add(&name(CHANNELS), CHANNELS));
+        assert!(waiting.add(&name(7), CHANNELS));
         let first = waiting.take().unwrap();
         waiting.settle(first, Outcome::Told, Instant::now());
-        assert!(waiting.add(&name(CHANNELS)));
+        assert!(waiting.add(&name(CHANNELS), CHANNELS));
     }
 }
