@@ -8,7 +8,7 @@ use fanline_tests::{
     ApiKey, Authority, DEADLINE, Hub, RedisServer, Room, Token, eventually, until, within,
 };
 use serde_json::{Value, json};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 /// Events of a run; the hub is killed after the first third.
@@ -170,6 +170,54 @@ async fn a_worker_that_is_told_to_stop_answers_what_it_has() {
     assert_eq!(reply["data"], "done", "{reply}");
     let late = json!({"op": "call", "method": "slow.work", "data": 2});
     assert_eq!(room.refused(late).await, "NO_HANDLER");
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_ends_in_time_though_the_hub_reads_nothing() {
+    // Twice as many as may wait to be sent, and far more bytes than the hub's window on a stream takes (256 KiB).
+    const CALLS: u32 = 128;
+    const REPLY_BYTES: usize = 64 * 1024;
+    let hub = Hub::builder()
+        .set("limits.commands_in_flight", CALLS)
+        .set("limits.operations_burst", 2 * CALLS)
+        .start()
+        .await;
+    let stages = Arc::new([(); 3].map(|()| Semaphore::new(0)));
+    let handler = {
+        let stages = Arc::clone(&stages);
+        move |_call: Call| {
+            let stages = Arc::clone(&stages);
+            async move {
+                let [begun, go_on, replying] = &*stages;
+                begun.add_permits(1);
+                go_on.acquire().await.expect("it stays open").forget();
+                replying.add_permits(1);
+                Reply::json(&"x".repeat(REPLY_BYTES))
+            }
+        }
+    };
+    let served = Arc::new(Notify::new());
+    let serves = Arc::clone(&served);
+    let worker = client(&hub)
+        .serve(["slow.*"], handler)
+        .max_in_flight(CALLS)
+        .drain_timeout(Duration::from_secs(1))
+        .on_serving(move || serves.notify_one());
+    let serving = Serving::start(worker).await;
+    within(DEADLINE, "the registration", served.notified()).await;
+    let mut room = hub.room(&Token::user("ada")).await;
+    for id in 0..CALLS {
+        let call = json!({"op": "call", "id": id, "method": "slow.work"});
+        room.send_text(&call.to_string()).await;
+    }
+    let [begun, go_on, replying] = &*stages;
+    let all = begun.acquire_many(CALLS);
+    within(DEADLINE, "the commands", all).await.expect("it stays open").forget();
+    hub.process.signal("STOP");
+    go_on.add_permits(CALLS as usize);
+    let all = replying.acquire_many(CALLS);
+    within(DEADLINE, "the replies", all).await.expect("it stays open").forget();
+    serving.stop().await;
 }
 
 #[tokio::test]
