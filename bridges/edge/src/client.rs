@@ -179,6 +179,12 @@ impl Client {
         Ok((opened, membership))
     }
 
+    /// Whether it is in a channel, or about to be.
+    #[must_use]
+    pub fn is_in(&self, channel: &ChannelName) -> bool {
+        self.hub.is_in(self.connection, channel)
+    }
+
     /// Opens several channels and becomes a member of each: all of them, or none.
     ///
     /// # Errors

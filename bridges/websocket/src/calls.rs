@@ -107,10 +107,13 @@ impl Stream for UnderWay {
     }
 }
 
-/// Opens the channels that a reply puts the connection into, each from its live end.
+/// Opens the channels that a reply puts the connection into, each from its live end. Where it is already, it stays as it is.
 async fn open(client: Client, reply: Reply) -> (Reply, Vec<Entry>) {
     let mut entries = Vec::new();
     for channel in &reply.join {
+        if client.is_in(channel) {
+            continue;
+        }
         match client.clone().place(channel.clone(), Start::Live).await {
             Ok(entry) => entries.push(entry),
             Err(refusal) => {

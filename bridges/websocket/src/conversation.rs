@@ -8,7 +8,7 @@ use crate::message;
 use crate::request::{BadRequest, Operation, Request, RequestId};
 use crate::session::Session;
 use crate::timer::Timer;
-use crate::work::{self, Done};
+use crate::work::{self, Done, Entry};
 use fanline_core::command::CommandError;
 use fanline_core::connections::{Ending, Order, Transport};
 use fanline_core::{Reason, Refusal};
@@ -58,6 +58,7 @@ impl Connection {
 
     /// What came of the operation under way.
     pub(crate) fn on_done(&mut self, done: Done) {
+        let channels_max = self.limits().channels_per_connection;
         let Some(session) = &mut self.session else {
             if let Done::Identified { id, identified } = done {
                 self.on_identified(id, identified);
@@ -68,20 +69,19 @@ impl Connection {
             Done::Identified { id, identified } => self.on_identified(id, identified),
             Done::Answer(frame) => self.socket.outbox.push(frame),
             Done::Refused { id, refusal } => self.answer_refusal(Some(&id), &refusal),
-            Done::Joined { id, entry } => {
-                let (channel, joined) = session.enter(entry);
-                self.edge.metrics.joined();
-                self.socket.outbox.push(message::joined(&id, &channel, joined));
-            }
+            Done::Joined { id, entry } => match session.take_in(entry, channels_max) {
+                Ok((channel, joined)) => {
+                    self.edge.metrics.joined();
+                    self.socket.outbox.push(message::joined(&id, &channel, joined));
+                }
+                Err(refusal) => self.answer_refusal(Some(&id), &refusal),
+            },
             Done::Nothing => {}
-            Done::Moved(entry) => {
-                let (channel, joined) = session.move_into(entry);
-                self.edge.metrics.joined();
-                self.socket.outbox.push(message::placed(&channel, joined));
-            }
+            Done::Moved(entry) => self.move_into(entry),
             Done::Placed { auth, entries } => {
+                let entries = entries.into_iter();
                 let channels: Vec<_> =
-                    entries.into_iter().map(|entry| session.enter(entry)).collect();
+                    entries.filter_map(|entry| session.take_in(entry, channels_max).ok()).collect();
                 channels.iter().for_each(|_| self.edge.metrics.joined());
                 let user = session.client.identity().user.as_ref();
                 let expires_in = session.client.expires_in();
@@ -208,10 +208,22 @@ impl Connection {
         self.calls.add(id, client, call);
     }
 
-    /// What came of a command. A reply moves the connection before the client gets it.
-    pub(crate) fn on_answered(&mut self, answered: Answered) {
+    /// Takes a channel in that the server opened, and tells the client. What is so already, or cannot be, is told to
+    /// nobody: the client did not ask.
+    fn move_into(&mut self, entry: Entry) {
         let channels_max = self.limits().channels_per_connection;
         let Some(session) = &mut self.session else { return };
+        if let Ok((channel, joined)) = session.move_into(entry, channels_max) {
+            self.edge.metrics.joined();
+            self.socket.outbox.push(message::placed(&channel, joined));
+        }
+    }
+
+    /// What came of a command. A reply moves the connection before the client gets it.
+    pub(crate) fn on_answered(&mut self, answered: Answered) {
+        if self.session.is_none() {
+            return;
+        }
         let (id, reply, entries) = match answered {
             Answered::Failed { id, error } => {
                 if let CommandError::Hub(refusal) = &error {
@@ -222,13 +234,9 @@ impl Connection {
             Answered::Reply { id, reply, entries } => (id, reply, entries),
         };
         for entry in entries {
-            // The client may have joined by itself meanwhile, or be in as many channels as it may.
-            if session.admits(entry.0.channel(), channels_max).is_ok() {
-                let (channel, joined) = session.move_into(entry);
-                self.edge.metrics.joined();
-                self.socket.outbox.push(message::placed(&channel, joined));
-            }
+            self.move_into(entry);
         }
+        let Some(session) = &mut self.session else { return };
         for channel in &reply.leave {
             // Dropping the membership ends it.
             if session.leave(channel).is_ok() {

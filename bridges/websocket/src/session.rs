@@ -40,18 +40,32 @@ impl Session {
         Ok(())
     }
 
-    /// Takes a channel in.
-    pub(crate) fn enter(&mut self, (opened, membership): Entry) -> (ChannelName, Joined) {
+    /// Takes a channel in, if it still may: while it was opened, a reply or the client itself may have been faster.
+    pub(crate) fn take_in(
+        &mut self,
+        (opened, membership): Entry,
+        channels_max: usize,
+    ) -> Result<(ChannelName, Joined), Refusal> {
         let channel = opened.channel().clone();
+        if let Err(refusal) = self.admits(&channel, channels_max) {
+            if refusal.reason() == Reason::AlreadyJoined {
+                membership.forget();
+            }
+            return Err(refusal);
+        }
         self.memberships.push(membership);
-        (channel, self.feed.insert(opened))
+        Ok((channel, self.feed.insert(opened)))
     }
 
-    /// Takes a channel in because the server says so.
-    pub(crate) fn move_into(&mut self, entry: Entry) -> (ChannelName, Joined) {
-        let (channel, joined) = self.enter(entry);
+    /// Takes a channel in because the server says so, if it still may.
+    pub(crate) fn move_into(
+        &mut self,
+        entry: Entry,
+        channels_max: usize,
+    ) -> Result<(ChannelName, Joined), Refusal> {
+        let (channel, joined) = self.take_in(entry, channels_max)?;
         self.moved.push(channel.clone());
-        (channel, joined)
+        Ok((channel, joined))
     }
 
     /// Leaves a channel. The membership is the caller's to end.

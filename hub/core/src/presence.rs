@@ -14,6 +14,7 @@ pub struct Membership {
     connection: ConnectionId,
     /// Whether backends are told of it.
     tracked: bool,
+    /// Whether there is nothing left to end.
     ended: bool,
 }
 
@@ -47,6 +48,12 @@ impl Hub {
         Ok(membership)
     }
 
+    /// Whether a connection of this node is in a channel, or about to be.
+    #[must_use]
+    pub fn is_in(&self, connection: ConnectionId, channel: &ChannelName) -> bool {
+        self.table().is_in(connection, channel)
+    }
+
     /// The members of a channel on all nodes, in the order of their joining.
     ///
     /// # Errors
@@ -75,6 +82,12 @@ impl Membership {
         if self.tracked {
             self.hub.members_changed(&self.channel);
         }
+    }
+
+    /// Lets go of it without ending it: of a second membership of one connection in one channel, since a member is known by
+    /// its connection, and the end of one would end both.
+    pub fn forget(mut self) {
+        self.ended = true;
     }
 }
 

@@ -112,6 +112,29 @@ async fn a_reply_publishes_joins_and_leaves_before_the_client_has_it() {
 }
 
 #[tokio::test]
+async fn a_reply_that_joins_where_the_client_is_already_changes_nothing() {
+    let hub = Hub::start().await;
+    let mut backend = Backend::serve(&hub.rpc().await, &["chat.*"], 8).await;
+    let mut room = hub.room(&ada()).await;
+    room.join("chat:old").await;
+    call(&mut room, 101, "chat.move", json!(null)).await;
+    let command = backend.command().await;
+    let join = ["chat:old", "chat:new", "chat:new"].map(str::to_owned).to_vec();
+    backend.reply(CommandReply { join, ..answer(&command, "moved") }).await;
+    assert_eq!(room.next_with_id(101).await["data"], "moved");
+    for channel in ["chat:old", "chat:new"] {
+        // An answer of its own: what the reply might have ended late has ended by then.
+        room.publish(channel, json!(channel)).await;
+        assert_eq!(room.event().await["data"], channel, "each event comes once");
+        let present = room.ok(json!({"op": "presence", "channel": channel})).await;
+        assert_eq!(present["members"][0]["connection"], room.connection(), "{present}");
+        room.ok(json!({"op": "leave", "channel": channel})).await;
+        let present = room.ok(json!({"op": "presence", "channel": channel})).await;
+        assert_eq!(present["members"], json!([]), "{present}");
+    }
+}
+
+#[tokio::test]
 async fn every_failure_has_its_reason_and_its_id() {
     let hub = Hub::builder().set("limits.command_timeout", "300ms").start().await;
     let mut room = hub.room(&ada()).await;

@@ -143,13 +143,17 @@ async fn an_id_of_any_kind_comes_back_as_it_was() {
 async fn a_token_may_put_its_connection_into_channels() {
     let hub = Hub::start().await;
     let rpc = hub.rpc().await;
-    let token = token().grant("join", &["chat:mine"]);
+    let token = token().grant("join", &["chat:mine", "chat:mine"]);
     let mut room = hub.room(&token).await;
     let joined = &room.welcome["channels"]["chat:mine"];
     assert_eq!(offset_of(joined), 0, "{}", room.welcome);
     rpc.publish(Publication::to("chat:mine", "for you")).await;
     assert_eq!(room.event().await["data"], "for you");
     room.ok(json!({"op": "leave", "channel": "chat:mine"})).await;
+    rpc.publish(Publication::to("chat:mine", "unheard")).await;
+    room.join("chat:lobby").await;
+    rpc.publish(Publication::to("chat:lobby", "marker")).await;
+    assert_eq!(room.event().await["data"], "marker", "named twice is joined once");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use fanline_core::{ChannelName, Refusal};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -104,7 +105,7 @@ pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refusal> {
 }
 
 impl ChannelsClaim {
-    /// What it grants, and the channels to be put into at once.
+    /// What it grants, and the channels to be put into at once, each once.
     pub(super) fn into_grants(self) -> (Grants, Vec<ChannelName>) {
         let grants = Grants {
             subscribe: unwrap_all(self.subscribe),
@@ -112,7 +113,10 @@ impl ChannelsClaim {
             presence: unwrap_all(self.presence),
             history: unwrap_all(self.history),
         };
-        (grants, unwrap_all(self.join))
+        let mut join = unwrap_all(self.join);
+        let mut named = HashSet::new();
+        join.retain(|channel| named.insert(channel.clone()));
+        (grants, join)
     }
 }
 
@@ -169,6 +173,12 @@ mod tests {
         assert_eq!(ada.grants.publish.len(), 1);
         assert_eq!(ada.join, ["user:u42".parse().unwrap()]);
         assert_eq!(ada.methods.unwrap()[0].as_str(), "chat.*");
+    }
+
+    #[test]
+    fn a_channel_to_be_put_into_counts_once() {
+        let ada = identity(r#"{"channels":{"join":["a:b","news","a:b"]}}"#);
+        assert_eq!(ada.join, ["a:b".parse().unwrap(), "news".parse().unwrap()]);
     }
 
     #[test]

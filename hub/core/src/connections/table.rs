@@ -180,6 +180,12 @@ impl Table {
         }
     }
 
+    /// Whether a connection is in a channel, or about to be.
+    pub(crate) fn is_in(&self, connection: ConnectionId, channel: &ChannelName) -> bool {
+        let slot = lock(&self.0).by_id.get(&connection).cloned();
+        slot.is_some_and(|slot| lock(&slot.channels).contains(channel))
+    }
+
     /// Gives an order; says how many connections got it.
     pub(crate) fn order(&self, target: &Target, order: &Order) -> usize {
         let slots = self.find(target);
