@@ -31,6 +31,10 @@ use tonic::metadata::MetadataMap;
 use tower::util::BoxCloneService;
 use tower::{ServiceBuilder, ServiceExt};
 
+/// Commands beyond those that a handler may have at a time: nobody waits for them any more, but what their replies publish
+/// is being published.
+const AFTERMATHS: usize = 64;
+
 /// A handler at work.
 pub(super) struct Handler {
     hub: Hub,
@@ -39,6 +43,8 @@ pub(super) struct Handler {
     /// The configuration speaks for it: what it publishes, joins and leaves needs no further right.
     caller: Caller,
     metrics: HandlerMetrics,
+    /// While there are as many as this, no order is taken.
+    under_way_max: usize,
     under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
     /// Ends the calls of commands that nobody waits for any more.
     given_up: HashMap<CommandId, AbortHandle>,
@@ -47,8 +53,8 @@ pub(super) struct Handler {
 /// A command whose call has ended.
 struct Ended {
     id: CommandId,
-    /// An error: it was given up.
-    answer: Result<Answer, Aborted>,
+    /// None: the call was given up.
+    answer: Option<Answer>,
 }
 
 /// What a command's client is told, and how it is counted.
@@ -86,6 +92,7 @@ impl Handler {
             calls: BoxCloneService::new(calls),
             caller,
             metrics,
+            under_way_max: max_in_flight + AFTERMATHS,
             under_way: FuturesUnordered::new(),
             given_up: HashMap::new(),
         }
@@ -97,7 +104,7 @@ impl Handler {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                order = self.worker.order() => match order {
+                order = self.worker.order(), if self.under_way.len() < self.under_way_max => match order {
                     Order::Command(command) => self.begin(command),
                     Order::Cancelled(id) => self.give_up(id),
                 },
@@ -111,9 +118,16 @@ impl Handler {
         let (handle, registration) = AbortHandle::new_pair();
         self.given_up.insert(id, handle);
         let job = Job { until: Instant::now() + self.time_left(&command), command };
-        let answer = answer(self.hub.clone(), self.caller.clone(), self.calls.clone(), job);
-        let answer = Abortable::new(answer, registration);
-        self.under_way.push(Box::pin(async move { Ended { id, answer: answer.await } }));
+        // Only the call is given up: of a reply that has come, all events are published or none.
+        let call = Abortable::new(self.calls.clone().oneshot(job), registration);
+        let (hub, caller) = (self.hub.clone(), self.caller.clone());
+        self.under_way.push(Box::pin(async move {
+            let answer = match call.await {
+                Ok(replied) => Some(answer(hub, caller, id, replied).await),
+                Err(Aborted) => None,
+            };
+            Ended { id, answer }
+        }));
     }
 
     /// How long the client of a command still waits. It may have stood in line, and its clock may be that of another node.
@@ -129,7 +143,7 @@ impl Handler {
     }
 
     fn end(&mut self, Ended { id, answer }: Ended) {
-        let Ok(Answer { reply, outcome }) = answer else {
+        let Some(Answer { reply, outcome }) = answer else {
             return self.metrics.ended(Outcome::Cancelled);
         };
         self.given_up.remove(&id);
@@ -148,11 +162,10 @@ impl Handler {
 async fn answer(
     hub: Hub,
     caller: Caller,
-    calls: BoxCloneService<Job, v1::CommandReply, Failure>,
-    job: Job,
+    id: CommandId,
+    replied: Result<v1::CommandReply, Failure>,
 ) -> Answer {
-    let id = job.command.id;
-    let reply = match calls.oneshot(job).await {
+    let reply = match replied {
         Ok(reply) => reply,
         Err(failure) => {
             tracing::debug!(command = %id, %failure, "a handler did not answer");
@@ -198,5 +211,72 @@ impl Outcome {
             Failure::TimedOut => Outcome::TimedOut,
             Failure::Told(_) => Outcome::Error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{GatedHub, anybody};
+    use fanline_core::command::CommandDraft;
+    use fanline_core::event::{ContentType, Payload};
+    use prometheus_client::registry::Registry;
+    use std::task::{Context, Waker};
+    use tokio::task::{JoinSet, yield_now};
+    use tower::service_fn;
+
+    /// A handler of `chat.*` whose backend answers at once with a reply that publishes these.
+    fn handler(hub: &Hub, publish: &'static [&'static str]) -> Handler {
+        let reply = move |_job: Job| async move {
+            let event = |data: &&str| v1::PublishRequest {
+                channel: "a:b".to_owned(),
+                data: data.as_bytes().to_vec().into(),
+                ..v1::PublishRequest::default()
+            };
+            let publish = publish.iter().map(event).collect();
+            Ok(v1::CommandReply { publish, ..v1::CommandReply::default() })
+        };
+        let registration =
+            Registration { methods: vec!["chat.*".parse().unwrap()], max_in_flight: 1 };
+        Handler {
+            worker: hub.workers().register_configured(registration),
+            hub: hub.clone(),
+            calls: BoxCloneService::new(service_fn(reply)),
+            caller: anybody(),
+            metrics: HandlerMetrics::register(&mut Registry::default()),
+            under_way_max: 1 + AFTERMATHS,
+            under_way: FuturesUnordered::new(),
+            given_up: HashMap::new(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_reply_that_has_come_everything_is_published_though_the_client_is_gone() {
+        let gated = GatedHub::start();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(handler(&gated.hub, &["1", "2"]).run(CancellationToken::new()));
+        let draft = CommandDraft {
+            method: "chat.rename".parse().unwrap(),
+            channel: None,
+            payload: Payload::new(ContentType::default(), "null".into()).unwrap(),
+            user: None,
+            connection: None,
+            claims: Default::default(),
+            idempotency_key: None,
+            trace: None,
+        };
+        let mut call = gated.hub.call(draft).unwrap();
+        assert!(call.poll_reply(&mut Context::from_waker(Waker::noop())).is_pending());
+        while gated.waiting() != ["1"] {
+            yield_now().await;
+        }
+        drop(call);
+        // Paused time moves on once all tasks have done what they can: the handler has heard of it.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        gated.let_go("1");
+        while gated.waiting() != ["2"] {
+            yield_now().await;
+        }
+        gated.let_go("2");
     }
 }
