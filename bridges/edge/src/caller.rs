@@ -14,7 +14,6 @@ use crate::token::{Identity, TokenDigest};
 use fanline_core::clock::Clock;
 use fanline_core::connections::{Ending, Transport};
 use fanline_core::{ChannelName, Hub, Reason, Refusal};
-use futures_util::future::try_join_all;
 use futures_util::{StreamExt, stream};
 use std::collections::HashMap;
 use std::fmt;
@@ -84,9 +83,11 @@ impl Callers {
     ) -> Result<Arc<Caller>, Refusal> {
         let hub = &self.0.hub;
         let now = hub.clock().monotonic();
+        // Dropped after the lock is free: what ends with a caller takes locks of its own.
+        let mut gone = Vec::new();
         let mut state = self.0.lock();
         if state.entries.len() >= self.0.callers_max && !state.entries.contains_key(&token) {
-            state.forget_idle(now);
+            gone = state.take_idle(now);
             if state.entries.len() >= self.0.callers_max {
                 let message = "this node has as many tokens in use as it takes";
                 let refusal = Refusal::new(Reason::LimitExceeded, message);
@@ -95,9 +96,9 @@ impl Callers {
         }
         // A client whose connection was ended, and that may come back, comes back as another one.
         if state.entries.get(&token).is_some_and(|entry| entry.caller.ending().is_some()) {
-            state.entries.remove(&token);
+            gone.extend(state.entries.remove(&token));
         }
-        // Another request with the same token may have come first.
+        // Another request with the same token may have come first. Made under the lock, so that a token is one connection.
         let entry = state.entries.entry(token).or_insert_with(|| {
             let (operations, tickets) = (self.0.operations.budget(), self.0.tickets.budget());
             let caller = Caller::new(hub, identity, operations, tickets);
@@ -121,12 +122,15 @@ impl Callers {
 
     /// Ends the presences whose time is over, and forgets the callers that have gone. To be called every second.
     pub async fn sweep(&self) {
-        let leaving: Vec<_> = {
-            let now = self.0.clock().monotonic();
+        let now = self.0.clock().monotonic();
+        let (gone, leaving): (_, Vec<_>) = {
             let mut state = self.0.lock();
-            state.forget_idle(now);
-            state.entries.values().flat_map(|entry| entry.caller.presences.leave(now)).collect()
+            let gone = state.take_idle(now);
+            let left = state.entries.values().flat_map(|entry| entry.caller.presences.leave(now));
+            (gone, left.collect())
         };
+        // What ends with a caller takes locks of its own.
+        drop(gone);
         // A crowd that is gone leaves at once, and the broker has others to serve.
         stream::iter(leaving).for_each_concurrent(LEAVES_AT_ONCE, |leave| leave).await;
     }
@@ -147,7 +151,7 @@ impl Caller {
                     let _first = over.ending.set(ending);
                     over.ended.cancel();
                 }
-                presences.close();
+                presences.close(ending.map_or(Reason::TokenExpired, |ending| ending.reason));
             }
         });
         let calls = Arc::new(Semaphore::new(hub.limits().commands_in_flight));
@@ -177,12 +181,7 @@ impl Caller {
     /// # Errors
     /// As [`Client::admit`], of the first channel that it may not be in.
     pub async fn admit(&self, channels: &[ChannelName]) -> Result<(), Refusal> {
-        for channel in channels {
-            let _admitted_below = self.client.may_join(channel)?;
-        }
-        let strange = channels.iter().filter(|channel| !self.presences.contains(channel));
-        try_join_all(strange.map(|channel| self.client.admit(channel))).await?;
-        Ok(())
+        self.client.admit_all(channels, |channel| self.presences.contains(channel)).await
     }
 
     /// Where it is present.
@@ -260,14 +259,17 @@ impl Table {
 }
 
 impl State {
-    /// Forgets the callers with no request under way, no presence, and none of their rate left to remember.
-    fn forget_idle(&mut self, now: Duration) {
-        self.entries.retain(|_, Entry { caller, last_used, .. }| {
-            let idle = now.saturating_sub(*last_used) >= CALLER_IDLE;
-            !idle || Arc::strong_count(caller) > 1 || !caller.presences.is_empty()
+    /// Takes out the callers with no request under way, no presence, and none of their rate left to remember: to be
+    /// dropped without the lock.
+    fn take_idle(&mut self, now: Duration) -> Vec<Entry> {
+        let idle = self.entries.extract_if(|_, Entry { caller, last_used, .. }| {
+            let unused = now.saturating_sub(*last_used) >= CALLER_IDLE;
+            unused && Arc::strong_count(caller) == 1 && caller.presences.is_empty()
         });
+        let gone = idle.map(|(_, entry)| entry).collect();
         // A wave of tokens must not leave its capacity behind.
         self.entries.shrink_to(self.entries.len() * 2);
+        gone
     }
 }
 

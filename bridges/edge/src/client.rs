@@ -128,7 +128,7 @@ impl Client {
     /// # Errors
     /// [`PermissionDenied`](fanline_core::Reason::PermissionDenied), or an unknown namespace.
     pub fn may_join(&self, channel: &ChannelName) -> Result<Permission, Refusal> {
-        self.check_revoked()?;
+        self.identity.check_revoked(&self.hub)?;
         let user = self.identity.user.as_ref();
         let placed =
             self.identity.join.contains(channel) && channel.admits(user.map(|user| user.as_str()));
@@ -145,6 +145,25 @@ impl Client {
     pub async fn admit(&self, channel: &ChannelName) -> Result<(), Refusal> {
         let permission = self.may_join(channel)?;
         self.settle(permission, Reserved::Join, channel).await
+    }
+
+    /// Waits for leave to be in several channels. Of those that it `is_in` no backend is asked: it was let in.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit), of the first channel that it may not be in.
+    pub(crate) async fn admit_all(
+        &self,
+        channels: &[ChannelName],
+        is_in: impl Fn(&ChannelName) -> bool,
+    ) -> Result<(), Refusal> {
+        let permissions = channels.iter().map(|channel| Ok((channel, self.may_join(channel)?)));
+        // Nobody is asked about one channel while another is refused anyway.
+        let permissions: Vec<_> = permissions.collect::<Result<_, Refusal>>()?;
+        let open = permissions.into_iter().filter(|(channel, _)| !is_in(channel));
+        let settled =
+            open.map(|(channel, permission)| self.settle(permission, Reserved::Join, channel));
+        try_join_all(settled).await?;
+        Ok(())
     }
 
     /// Opens a channel and becomes a member of it.
@@ -194,11 +213,7 @@ impl Client {
         channels: &[ChannelName],
         since: &Since,
     ) -> Result<Vec<(Opened, Membership)>, Refusal> {
-        // Nobody is asked about one channel while another is refused anyway.
-        for channel in channels {
-            let _admitted_below = self.may_join(channel)?;
-        }
-        try_join_all(channels.iter().map(|channel| self.admit(channel))).await?;
+        self.admit_all(channels, |_nowhere_yet| false).await?;
         let opened = feed::open_all(&self.hub, channels, since).await?;
         let memberships = try_join_all(channels.iter().map(|channel| self.enter(channel))).await?;
         Ok(opened.into_iter().zip(memberships).collect())
@@ -272,7 +287,7 @@ impl Client {
     /// Not allowed, or as [`Hub::call`]. Everything else comes out of the call.
     pub async fn call(self, call: ClientCall) -> Result<Call, Refusal> {
         let ClientCall { method, channel, payload, key, trace } = call;
-        self.check_revoked()?;
+        self.identity.check_revoked(&self.hub)?;
         self.may_call(&method)?;
         if let Some(channel) = &channel {
             let permission = self.authorise(Action::Subscribe, channel)?;
@@ -305,15 +320,6 @@ impl Client {
         if granted { Ok(()) } else { denied("the token does not grant this") }
     }
 
-    /// Refuses to act for a token that is revoked, also one that was verified before it was.
-    ///
-    /// # Errors
-    /// As [`Hub::check_revoked`].
-    pub fn check_revoked(&self) -> Result<(), Refusal> {
-        let Identity { user, token_id, issued_at, .. } = &*self.identity;
-        self.hub.check_revoked(user.as_ref(), token_id.as_deref(), *issued_at)
-    }
-
     /// Asks the backend that decides, where one does.
     async fn settle(
         &self,
@@ -334,7 +340,7 @@ impl Client {
     }
 
     fn authorise(&self, action: Action, channel: &ChannelName) -> Result<Permission, Refusal> {
-        self.check_revoked()?;
+        self.identity.check_revoked(&self.hub)?;
         let Identity { user, grants, .. } = &*self.identity;
         authorise(action, channel, &*self.hub.options(channel)?, user.as_ref(), grants)
     }

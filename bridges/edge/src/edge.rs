@@ -220,8 +220,9 @@ impl Edge {
         let generation = self.tokens.generation();
         let caller = match self.0.callers.find(&digest, generation) {
             Some(caller) => {
-                self.tokens.recheck(caller.client().identity())?;
-                caller.client().check_revoked()?;
+                let identity = caller.client().identity();
+                self.tokens.recheck(identity)?;
+                identity.check_revoked(&self.hub)?;
                 caller
             }
             None => {
@@ -305,20 +306,15 @@ impl Edge {
     /// A token that does not verify or is revoked, or a backend that says no, or nothing.
     pub async fn identify(&self, token: &str, transport: Transport) -> Result<Identity, Refusal> {
         let identity = self.tokens.verify(token)?;
-        self.check_revoked(&identity)?;
+        identity.check_revoked(&self.hub)?;
         if !self.connect_handler {
             return Ok(identity);
         }
         let asker = Asker { hub: &self.hub, identity: &identity, connection: None };
         let identity = asker.about_connection(transport).await?;
         // It may be another user now, and some time has gone by.
-        self.check_revoked(&identity)?;
+        identity.check_revoked(&self.hub)?;
         Ok(identity)
-    }
-
-    fn check_revoked(&self, identity: &Identity) -> Result<(), Refusal> {
-        let Identity { user, token_id, issued_at, .. } = identity;
-        self.hub.check_revoked(user.as_ref(), token_id.as_deref(), *issued_at)
     }
 }
 

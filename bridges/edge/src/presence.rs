@@ -23,8 +23,8 @@ pub struct Presences {
 #[derive(Default)]
 struct Stays {
     by_channel: HashMap<ChannelName, Stay>,
-    /// The client may be present nowhere any more.
-    closed: bool,
+    /// Why the client may be present nowhere any more.
+    closed: Option<Reason>,
 }
 
 /// A presence that lasts at least as long as this is held, and for its grace thereafter.
@@ -58,7 +58,7 @@ impl Presences {
     /// Makes the client present in a channel, unless it is. Whether it may be there is for the caller to ask.
     ///
     /// # Errors
-    /// [`Reason::LimitExceeded`] when it is in too many channels, [`Reason::Disconnected`] when its time is over, or a
+    /// [`Reason::LimitExceeded`] when it is in too many channels, the reason for which its time is over, if it is, or a
     /// broker that is not available.
     ///
     /// # Cancel safety
@@ -114,11 +114,11 @@ impl Presences {
         leaving
     }
 
-    /// Takes the client out of all channels, whoever holds it there, and lets it into none any more.
-    pub(crate) fn close(&self) {
+    /// Takes the client out of all channels, whoever holds it there, and lets it into none any more, for this reason.
+    pub(crate) fn close(&self, reason: Reason) {
         let left = {
             let mut stays = self.lock();
-            stays.closed = true;
+            stays.closed = Some(reason);
             std::mem::take(&mut stays.by_channel)
         };
         // Dropping the memberships ends them.
@@ -140,9 +140,8 @@ impl Presences {
     /// Counts one more holder, or says that the client is on its way out.
     fn arrive(&self, channel: &ChannelName) -> Result<Stay, Refusal> {
         let Stays { by_channel: stays, closed } = &mut *self.lock();
-        if *closed {
-            let message = "the connection that these polls were has ended";
-            return Err(Refusal::new(Reason::Disconnected, message));
+        if let Some(reason) = *closed {
+            return Err(Refusal::new(reason, reason.about()));
         }
         let channels_max = self.hub.limits().channels_per_connection;
         if stays.len() >= channels_max && !stays.contains_key(channel) {
@@ -264,13 +263,13 @@ mod tests {
     async fn a_client_whose_time_is_over_leaves_at_once_and_stays_out() {
         let case = Case::start();
         let present = case.enter().await;
-        case.presences.close();
+        case.presences.close(Reason::TokenExpired);
         // The members are counted once the tasks that end the memberships have run.
         while case.members().await > 0 {
             tokio::task::yield_now().await;
         }
         let refusal = case.presences.enter(&case.channel, GRACE).await.unwrap_err();
-        assert_eq!(refusal.reason(), Reason::Disconnected);
+        assert_eq!(refusal.reason(), Reason::TokenExpired, "what it was closed for");
         drop(present);
     }
 

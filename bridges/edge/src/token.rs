@@ -31,7 +31,7 @@ use fanline_core::clock::{Clock, Timestamp};
 use fanline_core::ids::UserId;
 use fanline_core::pattern::Pattern;
 use fanline_core::permission::Grants;
-use fanline_core::{ChannelName, Reason, Refusal};
+use fanline_core::{ChannelName, Hub, Reason, Refusal};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -165,6 +165,16 @@ impl TokenRules {
     }
 }
 
+impl Identity {
+    /// Refuses to act for a token that is revoked, also one that was verified before it was.
+    ///
+    /// # Errors
+    /// As [`Hub::check_revoked`].
+    pub fn check_revoked(&self, hub: &Hub) -> Result<(), Refusal> {
+        hub.check_revoked(self.user.as_ref(), self.token_id.as_deref(), self.issued_at)
+    }
+}
+
 impl TokenVerifier {
     /// Checks the rules and makes the keys ready.
     ///
@@ -231,10 +241,17 @@ impl TokenVerifier {
     /// [`Reason::TokenExpired`] when its time is over.
     pub fn recheck(&self, identity: &Identity) -> Result<(), Refusal> {
         let leeway = self.rules.read().unwrap_or_else(PoisonError::into_inner).leeway;
-        if self.clock.wall() >= later(identity.expires_at, leeway) {
+        if self.clock.wall() >= identity.expires_at.plus(leeway) {
             return Err(Refusal::new(Reason::TokenExpired, "the token has expired"));
         }
         Ok(())
+    }
+
+    /// For how long a token may live that verifies now, by the rules of now.
+    #[must_use]
+    pub fn life_max(&self) -> Duration {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        rules.max_lifetime.saturating_add(rules.leeway)
     }
 
     /// Which rules count: another number after they were replaced, so that whoever remembers a token knows to verify it
@@ -281,17 +298,17 @@ impl ReadyRules {
     fn check_times(&self, claims: &Validity, now: Timestamp) -> Result<Timestamp, Refusal> {
         let expires_at =
             claims.exp.ok_or_else(|| unauthenticated("the token has no end (`exp`)"))?.0;
-        if now >= later(expires_at, self.leeway) {
+        if now >= expires_at.plus(self.leeway) {
             return Err(Refusal::new(Reason::TokenExpired, "the token has expired"));
         }
         // An issuer whose clock is ahead of ours mints tokens that seem to live longer than they do.
-        if expires_at > later(later(now, self.max_lifetime), self.leeway) {
+        if expires_at > now.plus(self.max_lifetime).plus(self.leeway) {
             return Err(unauthenticated(format!(
                 "the token ends more than {:?} ahead (`exp`)",
                 self.max_lifetime
             )));
         }
-        if claims.nbf.is_some_and(|not_before| not_before.0 > later(now, self.leeway)) {
+        if claims.nbf.is_some_and(|not_before| not_before.0 > now.plus(self.leeway)) {
             return Err(unauthenticated("the token is not valid yet (`nbf`)"));
         }
         Ok(expires_at)
@@ -312,11 +329,6 @@ impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenVerifier").field("rules", &self.rules).finish_non_exhaustive()
     }
-}
-
-fn later(moment: Timestamp, by: Duration) -> Timestamp {
-    let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-    Timestamp::from_millis(moment.millis().saturating_add(by))
 }
 
 fn unauthenticated(message: impl Into<Cow<'static, str>>) -> Refusal {

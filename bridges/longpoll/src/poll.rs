@@ -69,9 +69,7 @@ async fn try_poll(edge: &Edge, slots: &Slots, call: Call) -> Result<Response, Re
     let client = call.caller.client();
     let _slot = slots.take(client.connection(), request.cursor.as_deref())?;
     let mut admitted = edge.admission.place(edge.proxies.client(call.peer, &call.headers))?;
-    if let Some(user) = &client.identity().user {
-        admitted.claim_user(user)?;
-    }
+    admitted.claim(client.identity())?;
     let _counted = edge.metrics.connected(Transport::Poll);
     call.caller.admit(&request.channels).await?;
 
@@ -80,7 +78,11 @@ async fn try_poll(edge: &Edge, slots: &Slots, call: Call) -> Result<Response, Re
     let grace = request.wait + PRESENCE_GRACE;
     let presences = call.caller.presences();
     let entering = request.channels.iter().map(|channel| presences.enter(channel, grace));
-    let _present = try_join_all(entering).await?;
+    let _present = match try_join_all(entering).await {
+        // It was ordered to end just now. Its wait ends before it has begun, which says what the client may do.
+        Err(_out) if call.caller.ending().is_some() => Vec::new(),
+        present => present?,
+    };
 
     let start = |opened: &Opened| (opened.channel().clone(), opened.joined());
     let starts: Vec<_> = opened.iter().map(start).collect();

@@ -4,7 +4,8 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use fanline_core::Limits;
+use fanline_core::connections::{Ending, Order, Target};
+use fanline_core::{Limits, Reason};
 use fanline_edge::testing::TestEdge;
 use fanline_longpoll::router;
 use http::{Request, Response};
@@ -23,7 +24,11 @@ struct Client {
 
 impl Client {
     fn of(edge: &TestEdge) -> Self {
-        let bearer = format!("Bearer {}", edge.token("ada", HOUR));
+        Self::with_life(edge, HOUR)
+    }
+
+    fn with_life(edge: &TestEdge, life: Duration) -> Self {
+        let bearer = format!("Bearer {}", edge.token("ada", life));
         Client { routes: router((**edge).clone()), bearer }
     }
 
@@ -175,4 +180,48 @@ async fn the_same_cursor_shows_the_same_events_with_the_same_ids() {
     client.publish(3, true).await;
     let longer = client.poll(&query).await.1;
     assert!(longer["events"].as_array().unwrap().starts_with(first["events"].as_array().unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_between_the_end_of_its_token_and_the_end_of_the_leeway_is_told_of_the_end() {
+    let edge = TestEdge::start();
+    let client = Client::with_life(&edge, Duration::from_secs(10));
+    let (_, cursor) = client.batch("").await;
+    let later = Duration::from_secs(11);
+    // Timers go by the time of the runtime, tokens by the clock.
+    tokio::time::sleep(later).await;
+    edge.hub.clock.advance(later);
+    let (head, problem) = client.poll(&format!("cursor={cursor}")).await;
+    assert_eq!((head.status().as_u16(), &problem["reason"]), (401, &json!("TOKEN_EXPIRED")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_ended_while_a_poll_begins_ends_the_poll_as_ordered() {
+    let cases = [
+        (Reason::TokenRevoked, false, 401),
+        (Reason::Disconnected, false, 403),
+        (Reason::Disconnected, true, 200),
+    ];
+    for (reason, reconnect, expected) in cases {
+        let edge = TestEdge::start();
+        let client = Client::of(&edge);
+        let (_, cursor) = client.batch("").await;
+        edge.hub.broker.hold();
+        let query = format!("cursor={cursor}");
+        let ((head, answer), ()) = tokio::join!(client.poll(&query), async {
+            let order = Order::Disconnect(Ending { reason, reconnect });
+            assert_eq!(edge.hub.order(Target::Token("t1".into()), order).await.unwrap(), 1);
+            // Paused time moves on once all tasks have done what they can: it is obeyed.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            edge.hub.broker.switch_on();
+        });
+        assert_eq!(head.status(), expected, "{answer}");
+        if reconnect {
+            assert_eq!((&answer["events"], &answer["cursor"]), (&json!([]), &json!(cursor)));
+            client.publish(1, true).await;
+            assert_eq!(client.batch(&query).await.0, [1], "as another connection");
+        } else {
+            assert_eq!(answer["reason"], json!(reason.as_str()));
+        }
+    }
 }

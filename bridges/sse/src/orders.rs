@@ -44,8 +44,10 @@ impl Presence {
     }
 
     fn leave(&self, channel: &ChannelName) {
-        let mut memberships = lock(&self.memberships);
-        memberships.retain(|membership| membership.channel() != channel);
+        let is_left = |membership: &mut Membership| membership.channel() == channel;
+        let left: Vec<_> = lock(&self.memberships).extract_if(.., is_left).collect();
+        // Dropped without the lock, which ends it.
+        drop(left);
     }
 }
 
