@@ -137,7 +137,6 @@ impl Node {
             let hub = hub.clone();
             move || (!hub.knows_revoked()).then_some("it is not known yet which tokens are revoked")
         });
-        let token_life_max = tokens.max_lifetime + tokens.leeway;
         let tokens = TokenVerifier::new(tokens, Arc::clone(&clock)).context("[tokens]")?;
         let reload = Reload {
             origin,
@@ -163,7 +162,10 @@ impl Node {
                 .and_tokens(Arc::new(VerifiedServices(tokens.clone())))
                 .and_certificates(grpc.certificates),
             catalog: Arc::new(documents.clone()),
-            token_life_max,
+            token_life_max: {
+                let tokens = tokens.clone();
+                Arc::new(move || tokens.life_max())
+            },
             metrics: GrpcMetrics::register(&mut registry),
             is_ready: {
                 let readiness = Arc::clone(&readiness);

@@ -2,10 +2,10 @@
 
 use crate::caller::Caller;
 use crate::convert;
+use crate::front::TokenLifeMax;
 use crate::scope::Scope;
 use crate::status;
 use fanline_core::broker::{Revocation, Subject};
-use fanline_core::clock::Timestamp;
 use fanline_core::connections::{
     ConnectionInfo, ConnectionsPage, ConnectionsQuery, Ending, Order, Target,
 };
@@ -13,7 +13,6 @@ use fanline_core::ids::{ConnectionId, UserId};
 use fanline_core::limits::SUBJECT_BYTES;
 use fanline_core::{ChannelName, Hub, Reason, Refusal};
 use fanline_proto::v1;
-use std::time::Duration;
 use tonic::{Request, Response, Status};
 
 /// Connections on a page when the caller names no number.
@@ -24,12 +23,11 @@ const LIST_PAGE_MAX: usize = 1000;
 /// The service.
 pub(crate) struct Connections {
     hub: Hub,
-    /// Until the end of this no token lives that is valid now.
-    token_life_max: Duration,
+    token_life_max: TokenLifeMax,
 }
 
 impl Connections {
-    pub(crate) fn new(hub: Hub, token_life_max: Duration) -> Self {
+    pub(crate) fn new(hub: Hub, token_life_max: TokenLifeMax) -> Self {
         Connections { hub, token_life_max }
     }
 
@@ -68,7 +66,10 @@ impl Connections {
     ) -> Result<v1::DisconnectResponse, Refusal> {
         use v1::disconnect_request::Target as Named;
         caller.require_everywhere(Scope::Connections)?;
-        let target = match request.target.ok_or_else(|| missing("connection, user or token_id"))? {
+        let target = match request
+            .target
+            .ok_or_else(|| missing("target", "connection, user or token_id"))?
+        {
             Named::Connection(id) => connection(&id)?,
             Named::User(name) => Target::User(user(&name)?),
             Named::TokenId(id) => Target::Token(token_id(&id)?),
@@ -85,7 +86,7 @@ impl Connections {
     ) -> Result<v1::JoinResponse, Refusal> {
         use v1::join_request::Target as Named;
         let channel = self.authorise(caller, &request.channel)?;
-        let target = match request.target.ok_or_else(|| missing("user or connection"))? {
+        let target = match request.target.ok_or_else(|| missing("target", "user or connection"))? {
             Named::Connection(id) => connection(&id)?,
             Named::User(name) => Target::User(user(&name)?),
         };
@@ -100,7 +101,7 @@ impl Connections {
     ) -> Result<v1::LeaveResponse, Refusal> {
         use v1::leave_request::Target as Named;
         let channel = self.authorise(caller, &request.channel)?;
-        let target = match request.target.ok_or_else(|| missing("user or connection"))? {
+        let target = match request.target.ok_or_else(|| missing("target", "user or connection"))? {
             Named::Connection(id) => connection(&id)?,
             Named::User(name) => Target::User(user(&name)?),
         };
@@ -115,16 +116,16 @@ impl Connections {
     ) -> Result<v1::RevokeResponse, Refusal> {
         use v1::revoke_request::Subject as Named;
         caller.require_everywhere(Scope::Connections)?;
-        let subject = match request.subject.ok_or_else(|| missing("user or token_id"))? {
+        let subject = match request.subject.ok_or_else(|| missing("subject", "user or token_id"))? {
             Named::User(name) => Subject::User(user(&name)?),
             Named::TokenId(id) => Subject::Token(token_id(&id)?),
         };
         let now = self.hub.clock().wall();
         let issued_before =
-            request.issued_before.map(|time| moment("issued_before", time)).transpose()?;
+            request.issued_before.map(|time| convert::moment("issued_before", time)).transpose()?;
         let until = match request.until {
-            Some(time) => moment("until", time)?,
-            None => now.plus(self.token_life_max),
+            Some(time) => convert::moment("until", time)?,
+            None => now.plus((self.token_life_max)()),
         };
         if until <= now {
             return Err(Refusal::invalid("until", "a revocation lasts into the future"));
@@ -202,8 +203,8 @@ fn shown(caller: &Caller, info: ConnectionInfo) -> Option<v1::Connection> {
     })
 }
 
-fn missing(what: &str) -> Refusal {
-    Refusal::invalid("target", format!("the request names no {what}"))
+fn missing(field: &'static str, what: &str) -> Refusal {
+    Refusal::invalid(field, format!("the request names no {what}"))
 }
 
 fn connection(id: &str) -> Result<Target, Refusal> {
@@ -241,14 +242,4 @@ fn page_token(text: &str) -> Result<Option<ConnectionId>, Refusal> {
             Refusal::invalid("page_token", "no page of this hub ended with this token")
         }),
     }
-}
-
-fn moment(field: &'static str, time: prost_types::Timestamp) -> Result<Timestamp, Refusal> {
-    let millis = u64::try_from(time.seconds).ok().and_then(|seconds| {
-        let rest = u64::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
-        seconds.checked_mul(1000)?.checked_add(rest / 1_000_000)
-    });
-    millis
-        .map(Timestamp::from_millis)
-        .ok_or_else(|| Refusal::invalid(field, "this is no moment after 1970"))
 }

@@ -154,6 +154,23 @@ pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     }
 }
 
+/// The moment that a field names.
+///
+/// # Errors
+/// One before 1970, or beyond what a [`Timestamp`] holds.
+pub(crate) fn moment(
+    field: &'static str,
+    time: prost_types::Timestamp,
+) -> Result<Timestamp, Refusal> {
+    let millis = u64::try_from(time.seconds).ok().and_then(|seconds| {
+        let rest = u64::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+        seconds.checked_mul(1000)?.checked_add(rest / 1_000_000)
+    });
+    millis
+        .map(Timestamp::from_millis)
+        .ok_or_else(|| Refusal::invalid(field, "this is no moment after 1970"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,6 +50,9 @@ const SERVICES: &[&str] = &[
     connections_server::SERVICE_NAME,
 ];
 
+/// For how long a client's token may live that is valid now, by the rules of the moment at which it is asked.
+pub type TokenLifeMax = Arc<dyn Fn() -> Duration + Send + Sync>;
+
 /// What the front is made of.
 pub struct GrpcParts {
     /// The hub that answers.
@@ -58,8 +61,8 @@ pub struct GrpcParts {
     pub backends: Backends,
     /// What is known of events.
     pub catalog: Arc<dyn EventCatalog>,
-    /// Until the end of this no client's token lives that is valid now: for how long revocations are kept.
-    pub token_life_max: Duration,
+    /// For how long revocations are kept.
+    pub token_life_max: TokenLifeMax,
     /// The counters.
     pub metrics: GrpcMetrics,
     /// Whether the node can take calls, for health.
@@ -168,7 +171,7 @@ mod tests {
                 methods: Vec::new(),
             }])),
             catalog: Arc::new(NoCatalog),
-            token_life_max: Duration::from_secs(24 * 3600),
+            token_life_max: Arc::new(|| Duration::from_secs(24 * 3600)),
             metrics: GrpcMetrics::register(registry),
             is_ready: Arc::new(|| true),
             stop: CancellationToken::new(),

@@ -41,7 +41,7 @@ mod unanswered;
 // The other way.
 pub mod handlers;
 
-pub use front::{GrpcParts, router};
+pub use front::{GrpcParts, TokenLifeMax, router};
 pub use health::IsReady;
 pub use metrics::GrpcMetrics;
 pub use status::code;

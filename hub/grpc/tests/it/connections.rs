@@ -12,6 +12,7 @@ use fanline_proto::v1::{
     disconnect_request, join_request, leave_request, revoke_request,
 };
 use std::task::{Context, Poll, Waker};
+use tonic_types::StatusExt;
 
 /// A connection of a user, with a token of that id.
 struct Client {
@@ -207,6 +208,9 @@ async fn a_wrong_request_is_answered_with_its_field_and_a_narrow_key_with_what_i
         let status = connections.revoke(request).await.unwrap_err();
         assert_eq!(why(&status), "InvalidArgument INVALID_ARGUMENT");
     }
+    let status = connections.revoke(RevokeRequest::default()).await.unwrap_err();
+    let fields = status.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(fields[0].field, "subject");
     let wrong = [
         DisconnectRequest::default(),
         disconnect(disconnect_request::Target::Connection("me".into())),

@@ -61,7 +61,7 @@ impl Front {
             hub: hub.clone(),
             backends: Backends::with_keys(keys),
             catalog: Arc::new(NoCatalog),
-            token_life_max: TOKEN_LIFE_MAX,
+            token_life_max: Arc::new(|| TOKEN_LIFE_MAX),
             metrics: GrpcMetrics::register(&mut registry),
             is_ready: Arc::new(|| true),
             stop: stop.clone(),
