@@ -48,11 +48,11 @@ impl Lines {
         job: Job,
         why: &Failure,
     ) {
-        if !matches!(why, Failure::Ask(_) | Failure::Forgotten) {
+        let pause = !matches!(why, Failure::Forgotten | Failure::Ask(_));
+        if pause {
             // In a cluster the map may be to blame.
             self.servers.common.stale.notify_one();
         }
-        let pause = !matches!(why, Failure::Forgotten | Failure::Ask(_));
         let line = self.lines.entry(job.written.channel.clone()).or_insert(Line {
             jobs: BTreeMap::new(),
             server,
@@ -61,6 +61,14 @@ impl Lines {
             moves: false,
         });
         line.jobs.insert(number, job);
+    }
+
+    /// Starts the line of a job whose slot nobody has: it is waited for, and nothing overtakes.
+    pub(super) fn start(&mut self, number: u64, job: Job) {
+        let channel = job.written.channel.clone();
+        // Nothing is on its way, so that no server has to answer first.
+        self.repeat(0, 0, number, job, &Failure::NotNow);
+        self.next(&channel);
     }
 
     /// Takes a job whose channel has a line, else gives it back.

@@ -50,6 +50,7 @@ impl Worker {
 
     /// Works until `stop`, or until nobody can hand in any more.
     pub(super) async fn run(mut self, stop: CancellationToken) {
+        let _our_crash_stops_the_process = stop.clone().drop_guard();
         while let Some(Some(step)) = stop.run_until_cancelled(self.step()).await {
             match step {
                 Step::Taken | Step::Repeated => {}
@@ -134,17 +135,14 @@ impl Worker {
         match self.map.placing.server(&tag).and_then(|server| self.servers_batches.get_mut(server))
         {
             Some(batches) => batches.queue.push_back((number, job)),
-            // Nobody has the slot: it is waited for, and nothing overtakes.
-            None => {
-                self.lines.repeat(usize::MAX, 0, number, job, &Failure::NotNow);
-                self.lines.move_on(usize::MAX, 0);
-            }
+            None => self.lines.start(number, job),
         }
     }
 
     fn settle(&mut self, server: usize, Batch { jobs, answers }: Batch) {
         let Some(batches) = self.servers_batches.get_mut(server) else { return };
         let sent = batches.sent;
+        let mut has_new_lines = false;
         let mut answers = match answers {
             Ok(answers) => answers.into_iter(),
             Err(failure) => vec![Err(failure); jobs.len()].into_iter(),
@@ -154,6 +152,7 @@ impl Worker {
                 Err(failure) if failure.may_be_repeated() && job.is_wanted() => {
                     batches.forgotten |= failure == Failure::Forgotten;
                     self.lines.repeat(server, sent, number, job, &failure);
+                    has_new_lines = true;
                 }
                 answer => {
                     self.lines.overtake(&job.written.channel, number);
@@ -163,6 +162,9 @@ impl Worker {
         }
         if !self.lines.is_empty() {
             self.lines.move_on(server, batches.answered);
+        }
+        // What waited in the queue before there was a line joins it; what came later did so on its way in.
+        if has_new_lines {
             batches.queue = std::mem::take(&mut batches.queue)
                 .into_iter()
                 .filter_map(|(number, job)| Some((number, self.lines.join(number, job)?)))
