@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use fanline_proto::v1::{RevokeRequest, revoke_request};
 use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, Token, get, reason, until};
 use serde_json::{Value, json};
 
@@ -50,6 +51,27 @@ async fn keys_and_namespaces_are_replaced_while_connections_stay() {
     assert_eq!(room.data(2).await, [json!(1), json!(2)], "who was let in stays");
     let refusal = hub.upgrade().bearer(&token.sign()).refused().await;
     assert!(refusal.is_invalid_token(), "its key has gone: {refusal:?}");
+}
+
+#[tokio::test]
+async fn a_revocation_lasts_as_long_as_tokens_may_live_by_the_rules_of_now() {
+    const DAY: i64 = 24 * 3600;
+    let hub = Hub::start().await;
+    let rpc = hub.rpc().await;
+    let revoked_until = async || {
+        let subject = Some(revoke_request::Subject::User("nobody".to_owned()));
+        let request = RevokeRequest { subject, ..RevokeRequest::default() };
+        let answer = rpc.connections().revoke(request).await.expect("the key may revoke");
+        answer.into_inner().until.expect("it ends").seconds
+    };
+    let by_the_default_of_a_day = revoked_until().await;
+    let good = std::fs::read_to_string(hub.folder().join("fanline.toml")).expect("it is there");
+    let mut longer: toml::Table = good.parse().expect("TOML");
+    let tokens = longer["tokens"].as_table_mut().expect("a section");
+    tokens.insert("max_lifetime".to_owned(), "72h".into());
+    hub.write("fanline.toml", &longer.to_string());
+    hang_up(&hub, "applied").await;
+    assert!(revoked_until().await - by_the_default_of_a_day >= 2 * DAY);
 }
 
 #[tokio::test]
