@@ -32,9 +32,17 @@ pub(crate) enum Method {
     Subscribe,
     History,
     Presence,
-    List,
+    ListChannels,
     Stats,
+    ListConnections,
+    Disconnect,
+    Join,
+    Leave,
+    Revoke,
     Serve,
+    ListEventTypes,
+    GetEventType,
+    GetAsyncApi,
     Health,
     Reflection,
     /// None of ours; what it was called stays outside the labels.
@@ -74,16 +82,24 @@ impl GrpcMetrics {
 }
 
 impl Method {
-    const ALL: [Method; 12] = [
+    const ALL: [Method; 20] = [
         Method::Publish,
         Method::Broadcast,
         Method::PublishStream,
         Method::Subscribe,
         Method::History,
         Method::Presence,
-        Method::List,
+        Method::ListChannels,
         Method::Stats,
+        Method::ListConnections,
+        Method::Disconnect,
+        Method::Join,
+        Method::Leave,
+        Method::Revoke,
         Method::Serve,
+        Method::ListEventTypes,
+        Method::GetEventType,
+        Method::GetAsyncApi,
         Method::Health,
         Method::Reflection,
         Method::Unknown,
@@ -115,9 +131,17 @@ impl Method {
             Method::Subscribe => "Subscriber/Subscribe",
             Method::History => "Channels/History",
             Method::Presence => "Channels/Presence",
-            Method::List => "Channels/List",
+            Method::ListChannels => "Channels/List",
             Method::Stats => "Channels/Stats",
+            Method::ListConnections => "Connections/List",
+            Method::Disconnect => "Connections/Disconnect",
+            Method::Join => "Connections/Join",
+            Method::Leave => "Connections/Leave",
+            Method::Revoke => "Connections/Revoke",
             Method::Serve => "CommandBus/Serve",
+            Method::ListEventTypes => "Catalog/ListEventTypes",
+            Method::GetEventType => "Catalog/GetEventType",
+            Method::GetAsyncApi => "Catalog/GetAsyncApi",
             Method::Health => "Health",
             Method::Reflection => "ServerReflection",
             Method::Unknown => "unknown",
@@ -158,13 +182,29 @@ impl EncodeLabelValue for CodeLabel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prost::Message as _;
+
+    #[test]
+    fn every_method_of_the_contract_is_counted_by_its_name() {
+        let files =
+            prost_types::FileDescriptorSet::decode(fanline_proto::FILE_DESCRIPTOR_SET).unwrap();
+        let ours = files.file.iter().filter(|file| file.package() == "fanline.v1");
+        let services = ours.flat_map(|file| &file.service);
+        // This one is served by backends.
+        for service in services.filter(|service| service.name() != "CommandHandler") {
+            for method in &service.method {
+                let name = format!("{}/{}", service.name(), method.name());
+                assert_eq!(Method::of(&format!("/fanline.v1.{name}")).as_str(), name);
+            }
+        }
+    }
 
     #[test]
     fn a_method_is_known_by_its_path() {
         let table = [
             ("/fanline.v1.Publisher/Publish", Method::Publish),
-            ("/fanline.v1.Subscriber/Subscribe", Method::Subscribe),
-            ("/fanline.v1.Channels/Stats", Method::Stats),
+            ("/fanline.v1.Connections/List", Method::ListConnections),
+            ("/fanline.v1.CommandHandler/Handle", Method::Unknown),
             ("/fanline.v1.unknown", Method::Unknown),
             ("/fanline.v1.Publisher/Other", Method::Unknown),
             ("/grpc.health.v1.Health/Watch", Method::Health),
