@@ -107,7 +107,7 @@ async fn file(Path(name): Path<String>, uri: Uri, headers: HeaderMap) -> Respons
             site::revision(),
             Bytes::from_static(file.text.as_bytes()),
         ),
-        None => not_found(uri).await,
+        None => not_found(uri, headers).await,
     }
 }
 
