@@ -4,6 +4,7 @@
 
 use std::env;
 use std::error::Error;
+use std::process::ExitCode;
 
 use fanline_client::{Call, Client, Code, Publication, Refusal, Reply};
 use serde::Deserialize;
@@ -33,7 +34,17 @@ fn invalid(message: &str) -> Refusal {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
     let url = env::var("FANLINE_URL").unwrap_or_else(|_| "http://127.0.0.1:50051".to_owned());
     let key = env::var("FANLINE_API_KEY").map_err(|_| "set FANLINE_API_KEY")?;
     let client = Client::builder(url).api_key(key).build()?;
