@@ -37,8 +37,22 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a hub to try things with: in memory, with throw-away keys and a console page
+    #[command(after_help = "\
+It listens on 127.0.0.1, ports 8080 (browsers), 50051 (gRPC) and 9464 (health and metrics), and prints a token that is good
+for 12 hours and an API key. Keys and events are gone when it ends.
+
+The environment changes what it does, as it does for `serve`:
+  FANLINE_PUBLIC__LISTEN=127.0.0.1:8090 fanline dev
+  FANLINE_CATALOG__PATH=catalog fanline dev            your own catalog, read anew when its files change")]
     Dev,
     /// Run a hub with a configuration
+    #[command(after_help = "\
+Examples:
+  fanline serve --config fanline.toml
+  FANLINE_TELEMETRY__LOG=debug fanline serve --config fanline.toml     the environment wins over the file
+
+Signals: SIGTERM and SIGINT finish what was accepted, then end, at the latest after [drain] deadline; a second one ends at
+once. SIGHUP reads keys, namespaces and the catalog anew.")]
     Serve(ConfigFile),
     /// Publish an event over gRPC
     Publish(Publish),
@@ -65,8 +79,12 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CatalogCommand {
     /// Say all that is wrong with a catalog; exit code 1 if anything is
+    #[command(after_help = "\
+Examples:
+  fanline catalog check                    the folder catalog, with catalog.toml in it
+  fanline catalog check git:main:catalog")]
     Check {
-        /// Its place, as for `diff`
+        /// Its folder, or another place that `diff --help` names
         #[arg(default_value = "catalog")]
         catalog: String,
     },
@@ -117,8 +135,19 @@ pub(crate) struct ConfigFile {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Say what is wrong with a configuration; exit code 1 if anything is
+    #[command(after_help = "\
+Example:
+  fanline config check --config fanline.toml && systemctl reload fanline
+
+It reads what the configuration names: files, variables and the catalog. It connects to nothing.")]
     Check(ConfigFile),
     /// Print the complete configuration with its defaults, a comment on each key
+    #[command(after_help = "\
+Example:
+  fanline config default > fanline.toml
+
+What has no default stands there as a comment. `fanline serve` needs one of these at least: an [[api_keys]], which
+`fanline key` prints.")]
     Default,
 }
 
@@ -168,7 +197,7 @@ A broken stream is taken up again after the last event; that and lost events are
 pub(crate) struct Subscribe {
     /// The channel, namespace:rest
     pub(crate) channel: String,
-    /// Where to start: a position, \"earliest\" or \"last:N\"; without it with the next event
+    /// Where to start: a position, "earliest" or "last:N"; without it with the next event
     #[arg(long, value_name = "POSITION")]
     pub(crate) since: Option<ChannelStart>,
     /// One JSON object per line: the same that browsers get
@@ -219,7 +248,7 @@ pub(crate) struct Check {
     #[arg(long, env = "FANLINE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// Mint that token by this configuration instead: with its first key for clients that has a secret
-    #[arg(long, value_name = "FILE", conflicts_with = "token", required_unless_present = "token")]
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
     pub(crate) config: Option<PathBuf>,
     /// How long one check may take
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
@@ -257,7 +286,7 @@ pub(crate) struct Token {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     pub(crate) ttl: std::time::Duration,
     /// Take key, issuer and audience from this configuration: its first key for clients that has a secret
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "kid", "algorithm"], required_unless_present = "key")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "kid", "algorithm"])]
     pub(crate) config: Option<PathBuf>,
     /// The secret or private key (PEM), as env:NAME or file:PATH
     #[arg(long, value_name = "env:NAME|file:PATH", value_parser = secret)]
@@ -265,8 +294,8 @@ pub(crate) struct Token {
     /// Name of the key, as in the hub's configuration
     #[arg(long)]
     pub(crate) kid: Option<String>,
-    /// Algorithm of the key
-    #[arg(long, default_value = "HS256")]
+    /// Algorithm of the key: HS256, RS256, PS256 (also 384 and 512), ES256, ES384 or EdDSA
+    #[arg(long, default_value = "HS256", value_parser = algorithm)]
     pub(crate) algorithm: jsonwebtoken::Algorithm,
     /// The issuer, as in the hub's configuration
     #[arg(long)]
@@ -274,6 +303,13 @@ pub(crate) struct Token {
     /// The audience, as in the hub's configuration
     #[arg(long)]
     pub(crate) audience: Option<String>,
+}
+
+fn algorithm(name: &str) -> Result<jsonwebtoken::Algorithm, String> {
+    name.parse().map_err(|_| {
+        "the algorithms are HS256, RS256 and PS256 (each also 384 and 512), ES256, ES384 and EdDSA"
+            .to_owned()
+    })
 }
 
 /// A secret that is not written on the command line, where every user of the machine would see it.
@@ -290,17 +326,22 @@ fn secret(text: &str) -> Result<Secret, String> {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  fanline key --name orders --scope publish --scope subscribe --channel 'orders:*'")]
+  fanline key --name orders --scope publish --scope subscribe --channel 'orders:*'
+
+The hub keeps the hash, the backend the key. Scopes: publish, subscribe, presence, history, connections, commands, catalog.")]
 pub(crate) struct Key {
     /// Name of the backend, for logs
     #[arg(long, default_value = "backend")]
     pub(crate) name: String,
-    /// What it may do: publish, subscribe, presence, history, ...; may be repeated. Without any: everything
+    /// What it may do, see below; may be repeated. Without any: everything
     #[arg(long = "scope", value_name = "SCOPE")]
     pub(crate) scopes: Vec<Scope>,
     /// Channels in which it may, by pattern; may be repeated
     #[arg(long = "channel", value_name = "PATTERN", default_value = "*")]
     pub(crate) channels: Vec<Pattern>,
+    /// Methods that it may answer with the scope commands, by pattern; may be repeated
+    #[arg(long = "method", value_name = "PATTERN", default_value = "*")]
+    pub(crate) methods: Vec<Pattern>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use fanline_core::clock::Clock;
+use fanline_edge::limits::TOKEN_SECRET_BYTES;
 use jsonwebtoken::{AlgorithmFamily, EncodingKey, Header};
 use serde_json::{Map, Value, json};
 
@@ -26,6 +27,12 @@ impl Mint {
     pub(crate) fn new(key: ClientKey, folder: &Path) -> Result<Self> {
         let ClientKey { secret, algorithm, kid, issuer, audience } = key;
         let bytes = secret.reveal(folder).map_err(|error| anyhow::anyhow!("the key {error}"))?;
+        if algorithm.family() == AlgorithmFamily::Hmac && bytes.len() < TOKEN_SECRET_BYTES {
+            let length = bytes.len();
+            bail!(
+                "the key has {length} bytes; no hub takes a secret of fewer than {TOKEN_SECRET_BYTES}"
+            );
+        }
         let key = match algorithm.family() {
             AlgorithmFamily::Hmac => Ok(EncodingKey::from_secret(&bytes)),
             AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(&bytes),

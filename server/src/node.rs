@@ -227,7 +227,12 @@ fn bind(
     metrics: &ListenerMetrics,
 ) -> Result<Listener> {
     let bound = Listener::bind(address, options, metrics);
-    bound.with_context(|| format!("[{name}] listen: {address} cannot be bound"))
+    bound.with_context(|| {
+        let variable = name.to_uppercase();
+        format!(
+            "[{name}] listen: {address} cannot be bound; choose another there or by FANLINE_{variable}__LISTEN"
+        )
+    })
 }
 
 /// The pages that may connect: those of the configuration and, where one of the hub's own is there to connect, the hub's.

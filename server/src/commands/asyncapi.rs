@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use fanline_asyncapi::catalog::{CatalogErrors, Source};
 use fanline_asyncapi::document::{Document, Perspective, Readers, Settings, TryIt};
 use fanline_asyncapi::limits::{DOCUMENT_BYTES, FINDINGS};
 use fanline_asyncapi::validate::{Severity, validate};
 use fanline_asyncapi::{Catalog, demo, site, typescript};
 use fanline_core::Limits;
 
+use super::catalog_place;
 use crate::cli::{AsyncApi, CatalogFolder, Described, Format, Language, Output};
 use crate::config::server_of_url;
 use crate::docs::facts;
@@ -59,7 +59,7 @@ fn readers(internal: bool) -> Readers {
 fn read(folder: &CatalogFolder) -> Result<Catalog> {
     let source = match folder.demo {
         true => demo(),
-        false => Source::folder(&folder.catalog).map_err(CatalogErrors::from)?,
+        false => catalog_place::folder(&folder.catalog)?,
     };
     Ok(Catalog::load(&source)?)
 }

@@ -39,9 +39,19 @@ pub(super) async fn find(place: &str) -> Result<Found> {
                 fs::read_to_string(place).with_context(|| format!("{place} cannot be read"))?;
             return of_document(place, &text);
         }
-        None => Source::folder(Path::new(place)).map_err(CatalogErrors::from)?,
+        None => folder(Path::new(place))?,
     };
     Ok(Found { catalog: Catalog::load(&source)?, from_document: false })
+}
+
+/// The files of a catalog in a folder.
+pub(super) fn folder(path: &Path) -> Result<Source> {
+    let name = path.display();
+    ensure!(
+        path.exists(),
+        "there is no folder {name}: name that of a catalog, with catalog.toml in it"
+    );
+    Ok(Source::folder(path).map_err(CatalogErrors::from)?)
 }
 
 fn of_document(place: &str, text: &str) -> Result<Found> {

@@ -23,7 +23,8 @@ pub(super) fn run(arguments: &Token) -> Result<ExitCode> {
 fn mint(arguments: &Token) -> Result<Mint> {
     let Token { config, key, kid, algorithm, issuer, audience, .. } = arguments;
     let Some(file) = config else {
-        let secret = key.clone().context("no key: give --key or --config")?;
+        let secret =
+            key.clone().context("no key to sign with: give --config, or --key and --algorithm")?;
         let (kid, issuer, audience) = (kid.clone(), issuer.clone(), audience.clone());
         return Mint::new(
             ClientKey { secret, algorithm: *algorithm, kid, issuer, audience },

@@ -106,6 +106,30 @@ async fn a_command_that_fails_says_why_and_exits_so() {
 }
 
 #[tokio::test]
+async fn a_command_sent_to_the_public_listener_is_told_where_grpc_is() {
+    let hub = Hub::start().await;
+    let mut command = fanline();
+    command.args(["publish", "chat:lobby", "1", "--api-key", "any", "--url"]);
+    command.arg(format!("http://{}", hub.addresses.public));
+    let mut process = Process::spawn("fanline publish", command);
+    assert!(!process.exit().await.success());
+    assert!(process.stderr().contains("[grpc] listen"), "{}", process.output());
+}
+
+#[tokio::test]
+async fn a_token_that_no_hub_would_take_is_not_minted() {
+    let mut nothing = run(&["token", "--sub", "u1"]);
+    assert!(!nothing.exit().await.success());
+    assert!(nothing.stderr().contains("give --config, or --key"), "{}", nothing.output());
+
+    let mut command = fanline();
+    command.args(["token", "--key", "env:SHORT"]).env("SHORT", "31 bytes are one byte too few..");
+    let mut short = Process::spawn("fanline token", command);
+    assert!(!short.exit().await.success());
+    assert!(short.stderr().contains("fewer than 32"), "{}", short.output());
+}
+
+#[tokio::test]
 async fn key_makes_a_key_and_the_hash_to_configure() {
     let mut process = run(&["key"]);
     assert!(process.exit().await.success(), "{}", process.output());
