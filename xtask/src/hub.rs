@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{process, workspace::Workspace};
+use crate::{process, setup, workspace::Workspace};
 
 /// How the hub is optimised.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,7 @@ pub(crate) fn build_binaries<const N: usize>(
     profile: Profile,
     names: [&str; N],
 ) -> anyhow::Result<[PathBuf; N]> {
+    setup::build_tools(workspace)?;
     let mut build = workspace.cargo();
     build.args(["build", "--locked", "--profile", profile.cargo_name()]);
     build.args(names.iter().flat_map(|name| ["--package", name]));

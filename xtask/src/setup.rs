@@ -28,6 +28,7 @@ pub(crate) struct Clients {
 
 impl Clients {
     pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Self> {
+        build_tools(workspace)?;
         redis::server(workspace)?;
         // Debian's speaks HTTP/2.
         apt::program(
@@ -53,6 +54,11 @@ impl Clients {
             ("FANLINE_CHROMIUM", &self.chromium),
         ]
     }
+}
+
+/// What the build of the hub asks for besides Rust and the C compiler that it links with.
+pub(crate) fn build_tools(workspace: &Workspace) -> anyhow::Result<()> {
+    apt::program(workspace, "make", "building the allocator, jemalloc")
 }
 
 /// All install steps of all habits.

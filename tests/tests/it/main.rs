@@ -15,6 +15,7 @@ mod crowd;
 mod cursor_abuse;
 mod decisions;
 mod delivery;
+mod departure;
 mod docs_page;
 mod documents;
 mod drain;
