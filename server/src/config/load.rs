@@ -92,7 +92,7 @@ impl Loaded {
     ) -> Result<Self, ConfigError> {
         let sections: Vec<_> = Config::KEYS.iter().map(|key| key.name).collect();
         let mut tree = Node::from_toml(text, name)?;
-        environment::overlay(&mut tree, variables, &sections)?;
+        environment::overlay(&mut tree, variables, &sections, Config::KEYS_OF_SECTIONS)?;
         let config = reader::read(&tree)?;
         Ok(Loaded { config, tree, folder: folder.to_owned() })
     }

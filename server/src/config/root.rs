@@ -14,7 +14,7 @@ use super::limits::LimitsConfig;
 use super::namespaces::NamespaceConfig;
 use super::ops::OpsConfig;
 use super::public::PublicConfig;
-use super::section::section;
+use super::section::{Key, Section as _, section};
 use super::telemetry::TelemetryConfig;
 use super::tls::TlsConfig;
 use super::tokens::TokensConfig;
@@ -56,6 +56,22 @@ section! {
 }
 
 impl Config {
+    /// The keys of the sections that are plain tables with fixed keys.
+    pub(crate) const KEYS_OF_SECTIONS: &[(&str, &[Key])] = &[
+        ("public", PublicConfig::KEYS),
+        ("grpc", GrpcConfig::KEYS),
+        ("ops", OpsConfig::KEYS),
+        ("tls", TlsConfig::KEYS),
+        ("broker", BrokerConfig::KEYS),
+        ("tokens", TokensConfig::KEYS),
+        ("history", HistoryConfig::KEYS),
+        ("catalog", CatalogConfig::KEYS),
+        ("docs", DocsConfig::KEYS),
+        ("limits", LimitsConfig::KEYS),
+        ("drain", DrainConfig::KEYS),
+        ("telemetry", TelemetryConfig::KEYS),
+    ];
+
     /// The sections that differ from those of `running` and cannot be replaced while the hub runs.
     pub(crate) fn sections_that_need_a_restart(&self, running: &Config) -> Vec<&'static str> {
         // All of them are named here, so that a new section has to be thought about.
