@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use fanline_core::connections::{Ending, Order, Target};
-use fanline_core::{Limits, Reason};
+use fanline_core::{ChannelName, Limits, Reason};
 use fanline_edge::testing::TestEdge;
 use fanline_longpoll::router;
 use http::{Request, Response};
@@ -16,6 +16,11 @@ use std::time::Duration;
 use tower::ServiceExt;
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// The channel of all polls here.
+fn channel() -> ChannelName {
+    "a:b".parse().expect("a channel")
+}
 
 struct Client {
     routes: Router,
@@ -206,13 +211,16 @@ async fn a_connection_that_is_ended_while_a_poll_begins_ends_the_poll_as_ordered
         let edge = TestEdge::start();
         let client = Client::of(&edge);
         let (_, cursor) = client.batch("").await;
+        let connection = edge.hub.members(&channel()).await.unwrap()[0].connection;
         edge.hub.broker.hold();
         let query = format!("cursor={cursor}");
         let ((head, answer), ()) = tokio::join!(client.poll(&query), async {
             let order = Order::Disconnect(Ending { reason, reconnect });
             assert_eq!(edge.hub.order(Target::Token("t1".into()), order).await.unwrap(), 1);
-            // Paused time moves on once all tasks have done what they can: it is obeyed.
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            // It is obeyed once the client is nowhere any more.
+            while edge.hub.is_in(connection, &channel()) {
+                tokio::task::yield_now().await;
+            }
             edge.hub.broker.switch_on();
         });
         assert_eq!(head.status(), expected, "{answer}");
