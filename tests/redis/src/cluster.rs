@@ -1,6 +1,7 @@
 //! A cluster of three primaries with a replica each.
 
-use crate::server::{RedisServer, free_port};
+use crate::port::free_port;
+use crate::server::RedisServer;
 use crate::wait::until;
 use std::process::{Command, Stdio};
 use tokio::sync::Semaphore;

@@ -4,11 +4,13 @@
 //! wait. Start with [`RedisServer`]; [`SentinelSetup`] and [`ClusterSetup`] are made of several.
 
 mod cluster;
+mod port;
 mod sentinel;
 mod server;
 mod wait;
 
 pub use cluster::ClusterSetup;
+pub use port::free_port;
 pub use sentinel::SentinelSetup;
-pub use server::{RedisServer, free_port};
+pub use server::RedisServer;
 pub use wait::{DEADLINE, eventually, until, within};

@@ -1,6 +1,7 @@
 //! A primary, a replica and three sentinels that watch them.
 
-use crate::server::{RedisServer, free_port};
+use crate::port::free_port;
+use crate::server::RedisServer;
 use crate::wait::until;
 
 /// The servers.

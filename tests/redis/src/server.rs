@@ -1,9 +1,9 @@
 //! A real `redis-server` on a free port of the loopback, gone with its value.
 
+use crate::port::free_port;
 use crate::wait::until;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult};
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -205,10 +205,4 @@ fn figure(info: &str, name: &str) -> u64 {
     let line = info.lines().find_map(|line| line.strip_prefix(name));
     let number = line.map(|line| line.split(',').next().unwrap_or(line).trim());
     number.map_or(0, |number| number.parse().expect("a number"))
-}
-
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
