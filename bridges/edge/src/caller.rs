@@ -154,7 +154,8 @@ impl Caller {
                 presences.close(ending.map_or(Reason::TokenExpired, |ending| ending.reason));
             }
         });
-        let calls = Arc::new(Semaphore::new(hub.limits().commands_in_flight));
+        let calls_max = hub.limits().commands_in_flight.min(Semaphore::MAX_PERMITS);
+        let calls = Arc::new(Semaphore::new(calls_max));
         Caller { client, operations, tickets, presences, calls, over, _at_end: at_end }
     }
 

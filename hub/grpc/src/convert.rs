@@ -51,8 +51,7 @@ pub(crate) fn draft(channel: ChannelName, request: v1::PublishRequest) -> Result
 }
 
 fn time_to_live(ttl: prost_types::Duration) -> Result<Duration, Refusal> {
-    ttl.try_into()
-        .map_err(|_negative| Refusal::invalid("ttl", "a time to live is longer than zero"))
+    duration(ttl).ok_or_else(|| Refusal::invalid("ttl", "a time to live is longer than zero"))
 }
 
 /// The answer to a publish that was accepted.
@@ -140,6 +139,16 @@ pub(crate) fn recovered(recovery: Option<Recovery>) -> (Option<bool>, String) {
     }
 }
 
+/// A time that is not negative, with its nanoseconds below one second. None: any other, which is no `Duration` of the
+/// protocol either, or one that nobody means here.
+///
+/// Not by the conversion of `prost_types`, which negates what is negative and overflows for the smallest number.
+pub(crate) fn duration(duration: prost_types::Duration) -> Option<Duration> {
+    let seconds = u64::try_from(duration.seconds).ok()?;
+    let nanos = u32::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    Some(Duration::new(seconds, nanos))
+}
+
 /// A number of things, whatever its width here.
 pub(crate) fn count(number: impl TryInto<u32>) -> u32 {
     number.try_into().unwrap_or(u32::MAX)
@@ -220,7 +229,10 @@ mod tests {
 
     #[test]
     fn a_wrong_field_is_refused_by_its_name() {
-        let minus = prost_types::Duration { seconds: -1, nanos: 0 };
+        let ttl = |seconds, nanos| {
+            let ttl = Some(prost_types::Duration { seconds, nanos });
+            (v1::PublishRequest { ttl, ..request() }, "ttl")
+        };
         let table = [
             (v1::PublishRequest { r#type: "a b".into(), ..request() }, "type"),
             (v1::PublishRequest { content_type: "json".into(), ..request() }, "content_type"),
@@ -229,7 +241,11 @@ mod tests {
                 v1::PublishRequest { exclude_connections: vec!["me".into()], ..request() },
                 "exclude_connections",
             ),
-            (v1::PublishRequest { ttl: Some(minus), ..request() }, "ttl"),
+            ttl(-1, 0),
+            ttl(i64::MIN, 0),
+            ttl(0, i32::MIN),
+            ttl(1, -1),
+            ttl(0, 1_000_000_000),
         ];
         for (request, field) in table {
             assert_eq!(draft_of(request).unwrap_err().field(), Some(field));

@@ -1,6 +1,6 @@
 //! Commands and replies between the wire and the words of the core, by hand.
 
-use crate::convert::timestamp;
+use crate::convert::{duration, timestamp};
 use bytes::Bytes;
 use fanline_core::command::{BackendError, Command, CommandDraft, ErrorCode, Reply};
 use fanline_core::event::{ContentType, Payload};
@@ -9,7 +9,9 @@ use fanline_core::limits::CHANNELS_PER_CALL;
 use fanline_core::pattern::Pattern;
 use fanline_core::{ChannelName, Limits, Reason, Refusal};
 use fanline_proto::v1;
-use tonic_types::{RpcStatusExt, pb};
+use prost::Message;
+use std::time::Duration;
+use tonic_types::{RetryInfo, RpcStatusExt, pb};
 
 /// A command as backends get it.
 pub(crate) fn command(command: &Command) -> v1::Command {
@@ -77,11 +79,18 @@ pub(crate) fn error(status: &pb::Status) -> Option<BackendError> {
     let code = ErrorCode::from_number(status.code)?;
     let reason = status.get_details_error_info().map(|info| info.reason);
     let error = BackendError::new(code, reason.as_deref(), &status.message);
-    let retry_after = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
-    Some(match retry_after {
+    Some(match retry_after(status) {
         Some(after) => error.with_retry_after(after),
         None => error,
     })
+}
+
+/// When a backend says that the same may be asked again. Read by hand for the sake of [`duration`].
+fn retry_after(status: &pb::Status) -> Option<Duration> {
+    let retries = status.details.iter().filter(|detail| detail.type_url == RetryInfo::TYPE_URL);
+    let retry =
+        retries.into_iter().find_map(|detail| pb::RetryInfo::decode(&*detail.value).ok())?;
+    duration(retry.retry_delay?)
 }
 
 /// The patterns that a backend registers.
@@ -96,7 +105,6 @@ pub(crate) fn methods(methods: &[String]) -> Result<Vec<Pattern>, Refusal> {
 mod tests {
     use super::*;
     use std::collections::HashMap;
-    use std::time::Duration;
     use tonic_types::{ErrorDetails, StatusExt};
 
     fn wire(data: &str) -> v1::CommandReply {
@@ -143,5 +151,18 @@ mod tests {
         let expected = BackendError::new(ErrorCode::Aborted, Some("ROOM_LOCKED"), "it is locked");
         assert_eq!(error(&status), Some(expected.with_retry_after(Duration::from_secs(2))));
         assert_eq!(error(&pb::Status::default()), None);
+    }
+
+    #[test]
+    fn when_to_try_again_is_not_before_now() {
+        for seconds in [-1, i64::MIN] {
+            let retry_delay = Some(prost_types::Duration { seconds, nanos: 0 });
+            let detail = prost_types::Any {
+                type_url: RetryInfo::TYPE_URL.to_owned(),
+                value: pb::RetryInfo { retry_delay }.encode_to_vec(),
+            };
+            let status = pb::Status { code: 14, details: vec![detail], ..pb::Status::default() };
+            assert_eq!(error(&status), Some(BackendError::new(ErrorCode::Unavailable, None, "")));
+        }
     }
 }

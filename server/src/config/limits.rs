@@ -1,5 +1,7 @@
 //! `[limits]`: what may be changed of [`Limits`], key for key.
 
+use std::time::Duration;
+
 use fanline_core::Limits;
 use fanline_core::limits::CURSOR_CHANNELS;
 
@@ -51,11 +53,11 @@ section! {
         header_timeout: DurationText = DurationText(Limits::default().header_timeout);
         /// A request head. Not less than 8KiB.
         header_bytes: SizeText = SizeText(Limits::default().header_bytes);
-        /// Silence before a WebSocket Ping, give or take a fifth.
+        /// Silence before a WebSocket Ping, give or take a fifth. Not less than 10ms.
         ping_interval: DurationText = DurationText(Limits::default().ping_interval);
         /// Time for the Pong.
         pong_timeout: DurationText = DurationText(Limits::default().pong_timeout);
-        /// Silence on an SSE stream before a heartbeat, give or take a fifth.
+        /// Silence on an SSE stream before a heartbeat, give or take a fifth. Not less than 10ms.
         heartbeat_interval: DurationText = DurationText(Limits::default().heartbeat_interval);
         /// Longest life of an SSE stream; it ends at a random 80 to 100 % of this.
         stream_max_age: DurationText = DurationText(Limits::default().stream_max_age);
@@ -92,6 +94,8 @@ section! {
 
 /// Smallest request head: what the HTTP/1.1 reader needs as its buffer.
 const HEADER_BYTES_MIN: usize = 8 * 1024;
+/// Shortest time between two things that every connection does again and again: else it does nothing but that.
+const INTERVAL_MIN: Duration = Duration::from_millis(10);
 
 impl LimitsConfig {
     pub(crate) fn check(&self, checker: &mut Checker<'_>) -> Limits {
@@ -99,6 +103,12 @@ impl LimitsConfig {
         let path = Path::of(&["limits"]);
         for (key, duration) in self.durations() {
             checker.require(!duration.0.is_zero(), &path.key(key), "must be more than zero");
+        }
+        for (key, interval) in
+            [("ping_interval", self.ping_interval), ("heartbeat_interval", self.heartbeat_interval)]
+        {
+            let holds = interval.0 >= INTERVAL_MIN;
+            checker.require(holds, &path.key(key), "must be at least \"10ms\"");
         }
         for (key, number) in self.numbers() {
             checker.require(number > 0, &path.key(key), "must be at least 1");
@@ -205,13 +215,11 @@ impl LimitsConfig {
         }
     }
 
-    fn durations(&self) -> [(&'static str, DurationText); 11] {
+    fn durations(&self) -> [(&'static str, DurationText); 9] {
         [
             ("auth_timeout", self.auth_timeout),
             ("header_timeout", self.header_timeout),
-            ("ping_interval", self.ping_interval),
             ("pong_timeout", self.pong_timeout),
-            ("heartbeat_interval", self.heartbeat_interval),
             ("stream_max_age", self.stream_max_age),
             ("write_timeout", self.write_timeout),
             ("poll_wait_max", self.poll_wait_max),

@@ -31,11 +31,11 @@ const UNREADABLE: &[Wrong] = &[
     ),
     wrong(
         "[drain]\nwindow = 30\n",
-        "fanline.toml:2: 'window' in [drain] must be a duration such as \"25s\", \"5m\" or \"250ms\", not a whole number",
+        "fanline.toml:2: 'window' in [drain] must be a duration up to 100 years, such as \"25s\", \"5m\" or \"250ms\", not a whole number",
     ),
     wrong(
         "[limits]\nwrite_timeout = \"10 parsecs\"\n",
-        "fanline.toml:2: 'write_timeout' in [limits] must be a duration such as \"25s\", \"5m\" or \"250ms\", not \"10 parsecs\"",
+        "fanline.toml:2: 'write_timeout' in [limits] must be a duration up to 100 years, such as \"25s\", \"5m\" or \"250ms\", not \"10 parsecs\"",
     ),
     wrong(
         "[limits]\nframe_bytes = \"128KB\"\n",
@@ -171,7 +171,8 @@ open = true
 history_ttl = "0s"
 [limits]
 ring_events = 0
-ping_interval = "0s"
+ping_interval = "9ms"
+pong_timeout = "0s"
 header_bytes = "4KiB"
 [drain]
 window = "1m"
@@ -184,7 +185,7 @@ log = "loud=noise"
     .unwrap()
     .settings();
     let told = settings.unwrap_err().to_string();
-    let expected = r#"20 things are wrong with the configuration:
+    let expected = r#"21 things are wrong with the configuration:
   fanline.toml:3: item 2 of 'allowed_origins' in [public] must be scheme://host[:port], without a path or a wildcard
   fanline.toml:4: item 2 of 'trusted_proxies' in [public] must be an address or a network such as "10.0.0.0/8"
   fanline.toml:6: 'client_ca' in [grpc] names the file ca.pem, which cannot be read: No such file or directory (os error 2)
@@ -201,10 +202,11 @@ log = "loud=noise"
   fanline.toml:25: 'open' in [namespaces.chat] is for [namespaces.default] only
   fanline.toml:26: 'history_ttl' in [namespaces.chat] must be more than zero; for no history set history_size = 0
   fanline.toml:28: 'ring_events' in [limits] must be at least 1
-  fanline.toml:29: 'ping_interval' in [limits] must be more than zero
-  fanline.toml:30: 'header_bytes' in [limits] must be at least "8KiB"
-  fanline.toml:33: 'deadline' in [drain] must not be shorter than 'window', which is "1m"
-  fanline.toml:35: 'log' in [telemetry] must be a level such as "info", or levels by part such as "info,fanline_websocket=debug": "#;
+  fanline.toml:29: 'ping_interval' in [limits] must be at least "10ms"
+  fanline.toml:30: 'pong_timeout' in [limits] must be more than zero
+  fanline.toml:31: 'header_bytes' in [limits] must be at least "8KiB"
+  fanline.toml:34: 'deadline' in [drain] must not be shorter than 'window', which is "1m"
+  fanline.toml:36: 'log' in [telemetry] must be a level such as "info", or levels by part such as "info,fanline_websocket=debug": "#;
     // The words behind the last colon are the log library's own.
     assert_eq!(told.rsplit_once("error parsing").map(|(before, _)| before), Some(expected));
 }

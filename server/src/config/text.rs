@@ -21,6 +21,10 @@ pub(crate) trait Written: Sized {
     }
 }
 
+/// Longest time that can be written: as good as for ever, and far enough from the end of time that sums with it fit into
+/// every clock, also into that of Redis.
+const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// A time, as in `"25s"`, `"5m"` or `"1h 30m"`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct DurationText(pub(crate) Duration);
@@ -32,10 +36,11 @@ impl DurationText {
 }
 
 impl Written for DurationText {
-    const FORM: &'static str = "a duration such as \"25s\", \"5m\" or \"250ms\"";
+    const FORM: &'static str = "a duration up to 100 years, such as \"25s\", \"5m\" or \"250ms\"";
 
     fn from_text(text: &str) -> Option<Self> {
-        humantime::parse_duration(text).ok().map(DurationText)
+        let duration = humantime::parse_duration(text).ok()?;
+        (duration <= DURATION_MAX).then_some(DurationText(duration))
     }
 }
 
@@ -173,6 +178,15 @@ mod tests {
             assert_eq!(read(wrong), None, "{wrong}");
         }
         assert_eq!(SizeText::from_number(7), Some(SizeText(7)));
+    }
+
+    #[test]
+    fn a_duration_ends_within_a_hundred_years() {
+        let read = |text| DurationText::from_text(text).map(|duration| duration.0);
+        assert_eq!(read("36500d"), Some(DURATION_MAX));
+        for wrong in ["36500d 1s", "584542046090y", "99999999999999999999s", "", "25"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]
