@@ -103,7 +103,7 @@ pub fn router(parts: GrpcParts) -> Router {
         .add_service(connections)
         .into_axum_router()
         .reset_fallback()
-        .route_layer(from_fn_with_state(request_bytes_max, status::explain_too_large))
+        .route_layer(from_fn_with_state(request_bytes_max, status::explain_unreadable))
         .route_layer(from_fn_with_state(backends, auth::authenticate));
     let without_key = Routes::new(HealthServer::new(NodeHealth::new(SERVICES, is_ready, stop)))
         .into_axum_router()
@@ -207,7 +207,7 @@ mod tests {
         let without = call(PUBLISH).body(garbage()).unwrap();
         assert_eq!(code(&front, without).await, Code::Unauthenticated);
         let with = call(PUBLISH).header("authorization", "Bearer fk_test");
-        assert_eq!(code(&front, with.body(garbage()).unwrap()).await, Code::Internal);
+        assert_eq!(code(&front, with.body(garbage()).unwrap()).await, Code::InvalidArgument);
         assert!(gated.waiting().is_empty());
     }
 

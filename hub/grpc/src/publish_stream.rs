@@ -58,8 +58,10 @@ where
         while matches!(self.input, Input::Open) && self.unanswered.has_room() {
             match self.requests.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(request))) => self.accept(request, cx),
+                // Where the next request begins is lost with one that cannot be read.
                 Poll::Ready(Some(Err(status))) => {
-                    self.input = Input::Ended(Some(self.explain(status)));
+                    let bytes_max = request_bytes_max(self.hub.limits());
+                    self.input = Input::Ended(Some(status::explained(status, bytes_max)));
                 }
                 Poll::Ready(None) => self.input = Input::Ended(None),
                 Poll::Pending => return,
@@ -73,15 +75,6 @@ where
             Ok(draft) => self.unanswered.publish(request_id, draft, cx),
             Err(refusal) => self.unanswered.refuse(request_id, &refusal),
         }
-    }
-
-    /// Our own words for a request that could not be read. The stream ends with it: where the next one begins is lost.
-    fn explain(&self, status: Status) -> Status {
-        if status::is_over_the_decoders_limit(&status) {
-            let bytes_max = request_bytes_max(self.hub.limits());
-            return status::of(&status::too_large(bytes_max));
-        }
-        status
     }
 }
 

@@ -104,8 +104,9 @@ where
         while !matches!(self.phase, Phase::Over(_)) && has_room(self) {
             match self.requests.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(request))) => self.accept(request),
+                // Where the next request begins is lost with one that cannot be read.
                 Poll::Ready(Some(Err(status))) => {
-                    let status = self.explain(status);
+                    let status = status::explained(status, request_bytes_max(self.hub.limits()));
                     self.end(Some(status));
                 }
                 // Nothing can be answered any more.
@@ -237,14 +238,6 @@ where
     fn end(&mut self, status: Option<Status>) {
         self.worker = None;
         self.phase = Phase::Over(status);
-    }
-
-    /// Our own words for a request that could not be read. The stream ends with it: where the next one begins is lost.
-    fn explain(&self, status: Status) -> Status {
-        if status::is_over_the_decoders_limit(&status) {
-            return status::of(&status::too_large(request_bytes_max(self.hub.limits())));
-        }
-        status
     }
 }
 

@@ -118,30 +118,36 @@ pub(crate) fn draining() -> Refusal {
         .with_retry_after(Duration::from_secs(1))
 }
 
-/// The refusal of a message over the decoder's limit. The decoder stops at the length in its prefix, so it cannot be
-/// told which field was too long; with an event it is its data.
-pub(crate) fn too_large(message_bytes_max: usize) -> Refusal {
-    let message = format!("a message has at most {message_bytes_max} bytes");
-    Refusal::new(Reason::TooLarge, message)
+/// Our own words for a request that could not be read, which was told by tonic. All of our own statuses have details.
+pub(crate) fn explained(status: Status, message_bytes_max: usize) -> Status {
+    if !status.details().is_empty() {
+        return status;
+    }
+    if status.code() == Code::OutOfRange {
+        // The decoder stops at the length in the prefix, so it cannot be told which field was too long; with an event it
+        // is its data.
+        let message = format!("a message has at most {message_bytes_max} bytes");
+        return of(&Refusal::new(Reason::TooLarge, message));
+    }
+    if status.code() == Code::Internal {
+        // The fault is in the message, not in the hub: nothing was done, and the same will not do another time.
+        let message = format!("the message cannot be read: {}", status.message());
+        return of(&Refusal::new(Reason::InvalidArgument, message));
+    }
+    status
 }
 
-/// Whether a status was made by the decoder because a message was over its limit: its code is OUT_OF_RANGE, and unlike
-/// all of ours it has no details.
-pub(crate) fn is_over_the_decoders_limit(status: &Status) -> bool {
-    status.code() == Code::OutOfRange && status.details().is_empty()
-}
-
-/// Replaces the decoder's own answer to a message over its limit by ours, so that `TOO_LARGE` has one status.
-pub(crate) async fn explain_too_large(
+/// Replaces the decoder's own answer to a message that it cannot read by ours, so that each fault has one status.
+pub(crate) async fn explain_unreadable(
     State(message_bytes_max): State<usize>,
     request: Request,
     next: Next,
 ) -> axum::response::Response {
     let response = next.run(request).await;
-    match Status::from_header_map(response.headers()) {
-        Some(status) if is_over_the_decoders_limit(&status) => {
-            of(&too_large(message_bytes_max)).into_http()
-        }
+    let status = Status::from_header_map(response.headers());
+    let foreign = status.filter(|status| status.details().is_empty());
+    match foreign.map(|status| explained(status, message_bytes_max)) {
+        Some(status) if !status.details().is_empty() => status.into_http(),
         Some(_) | None => response,
     }
 }
@@ -227,6 +233,21 @@ mod tests {
         let many = of(&refusal(vec![long; 100]));
         assert!(many.details().len() < 4 * 1024);
         assert!(fields(many).len() > 5);
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_the_fault_of_the_message() {
+        for (unread, expected) in [
+            (Status::out_of_range("decoded message length too large"), Reason::TooLarge),
+            (Status::internal("invalid string value"), Reason::InvalidArgument),
+        ] {
+            let status = explained(unread, 7);
+            assert_eq!(status.code(), Code::InvalidArgument);
+            assert_eq!(status.get_details_error_info().unwrap().reason, expected.as_str());
+        }
+        let ours = of(&Refusal::new(Reason::Internal, "a defect"));
+        assert_eq!(explained(ours, 7).code(), Code::Internal);
+        assert_eq!(explained(Status::unimplemented("gzip"), 7).code(), Code::Unimplemented);
     }
 
     #[test]
