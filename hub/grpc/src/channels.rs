@@ -111,7 +111,7 @@ impl Channels {
             0 => LIST_PAGE,
             size => usize::try_from(size).map_or(CHANNELS_PAGE, |size| size.min(CHANNELS_PAGE)),
         };
-        let mut names = Vec::new();
+        let mut names: Vec<ChannelName> = Vec::new();
         for _look in 0..LIST_LOOKS {
             let query = ChannelsQuery {
                 pattern: pattern.clone(),
@@ -121,10 +121,11 @@ impl Channels {
             let found = self.hub.channels(query).await?;
             let are_the_last = found.len() < CHANNELS_PAGE;
             for name in found {
-                if names.len() == page_size {
-                    return Ok(Names { names, next: after });
-                }
-                if caller.covers(&name) {
+                if self.may_see(caller, &name) {
+                    if names.len() == page_size {
+                        // After what it saw, not after what was passed over since: that is no name for its eyes.
+                        return Ok(Names { next: names.last().cloned(), names });
+                    }
                     names.push(name.clone());
                 }
                 after = Some(name);
@@ -134,6 +135,11 @@ impl Channels {
             }
         }
         Ok(Names { names, next: after })
+    }
+
+    /// Whether a channel is on the caller's list: it covers it, and the hub still serves it.
+    fn may_see(&self, caller: &Caller, name: &ChannelName) -> bool {
+        caller.covers(name) && self.hub.options(name).is_ok()
     }
 
     /// Counts who is in a channel. None: its namespace is no longer configured.

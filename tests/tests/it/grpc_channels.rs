@@ -86,7 +86,7 @@ async fn a_page_of_history_is_never_longer_than_the_limit_of_the_hub() {
 
 #[tokio::test]
 async fn listing_pages_through_every_channel_with_members_once() {
-    let hub = Hub::start().await;
+    let hub = Hub::builder().set("namespaces.chat.lifecycle", true).start().await;
     let rpc = hub.rpc().await;
     let mut ada = hub.room(&token("ada")).await;
     let mut bob = hub.room(&token("bob")).await;
@@ -115,8 +115,12 @@ async fn listing_pages_through_every_channel_with_members_once() {
     assert_eq!(names, ["chat:a", "chat:b", "chat:c", "chat:d", "chat:e"]);
 
     let every = ListChannelsRequest::default();
-    let page = rpc.channels().list(every).await.expect("a list").into_inner();
-    assert_eq!(page.channels.len(), 6);
+    let page = rpc.channels().list(every.clone()).await.expect("a list").into_inner();
+    assert_eq!(page.channels.len(), 7, "with that of the lifecycle");
+    let first = ListChannelsRequest { page_size: 1, ..every };
+    let page = rpc.channels().list(first).await.expect("a list").into_inner();
+    assert_eq!(page.channels.len(), 1, "what the hub keeps for itself is on no page");
+    assert_eq!(page.channels[0].channel, page.next_page_token);
 }
 
 #[tokio::test]

@@ -111,7 +111,11 @@ async fn channels_are_listed_by_pages_and_only_where_the_key_reaches() {
     for number in (0..5).rev() {
         front.publish(&format!("a:{number}"), 1).await;
     }
-    let _members = (enter(&front, "room:1", "ada").await, enter(&front, "room:2", "ada").await);
+    let _members = (
+        enter(&front, "room:0", "ada").await,
+        enter(&front, "room:1", "ada").await,
+        enter(&front, "room:2", "ada").await,
+    );
     let list = async |key: &str, pattern: &str, page_size| {
         let (mut pages, mut page_token) = (Vec::new(), String::new());
         loop {
@@ -120,16 +124,18 @@ async fn channels_are_listed_by_pages_and_only_where_the_key_reaches() {
             let names: Vec<_> = page.channels.into_iter().map(|info| info.channel).collect();
             pages.push(names.join(" "));
             page_token = page.next_page_token;
+            assert!(pages.concat().ends_with(&page_token), "no other name is told: {page_token}");
             if page_token.is_empty() {
                 return pages;
             }
         }
     };
-    assert_eq!(list(FULL_KEY, "", 0).await, ["a:0 a:1 a:2 a:3 a:4 room:1 room:2"]);
+    assert_eq!(list(FULL_KEY, "", 0).await, ["a:0 a:1 a:2 a:3 a:4 room:0 room:1 room:2"]);
     assert_eq!(list(FULL_KEY, "a:*", 2).await, ["a:0 a:1", "a:2 a:3", "a:4"]);
     assert_eq!(list(FULL_KEY, "a:*", 5).await, ["a:0 a:1 a:2 a:3 a:4"]);
     assert_eq!(list("narrow", "room:*", 0).await, ["room:1"]);
-    assert_eq!(list("narrow", "", 3).await, ["a:0 a:1 a:2", "a:3 a:4 room:1", ""]);
+    assert_eq!(list("narrow", "", 3).await, ["a:0 a:1 a:2", "a:3 a:4 room:1"]);
+    assert_eq!(list("narrow", "", 5).await, ["a:0 a:1 a:2 a:3 a:4", "room:1"]);
 
     let request =
         ListChannelsRequest { pattern: "room:1".into(), ..ListChannelsRequest::default() };
