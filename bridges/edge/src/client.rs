@@ -290,8 +290,7 @@ impl Client {
         self.identity.check_revoked(&self.hub)?;
         self.may_call(&method)?;
         if let Some(channel) = &channel {
-            let permission = self.authorise(Action::Subscribe, channel)?;
-            self.settle(permission, Reserved::Join, channel).await?;
+            self.admit(channel).await?;
         }
         self.hub.call(CommandDraft {
             method,

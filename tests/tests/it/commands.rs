@@ -174,6 +174,23 @@ async fn every_failure_has_its_reason_and_its_id() {
 }
 
 #[tokio::test]
+async fn a_call_may_be_about_a_channel_that_its_token_puts_it_into() {
+    let hub = Hub::start().await;
+    let mut backend = Backend::serve(&hub.rpc().await, &["*"], 8).await;
+    let mut room = hub.room(&Token::user("ada").grant("join", &["news:ada"])).await;
+    let about =
+        |channel: &str| json!({"op": "call", "method": "chat.ask", "channel": channel, "data": 1});
+    assert_eq!(room.refused(about("news:bob")).await, "PERMISSION_DENIED");
+    let mut asked = about("news:ada");
+    asked["id"] = json!(101);
+    room.send_text(&asked.to_string()).await;
+    let command = backend.command().await;
+    assert_eq!(command.channel, "news:ada");
+    backend.reply(answer(&command, 2)).await;
+    assert_eq!(room.next_with_id(101).await["data"], 2);
+}
+
+#[tokio::test]
 async fn a_token_may_limit_the_methods() {
     let hub = Hub::start().await;
     let mut backend = Backend::serve(&hub.rpc().await, &["*"], 8).await;
