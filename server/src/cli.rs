@@ -64,7 +64,7 @@ once. SIGHUP reads keys, namespaces and the catalog anew.")]
     Token(Box<Token>),
     /// Make an API key for a backend, with its hash and the section for the configuration
     Key(Key),
-    /// Check a configuration, or print one to start from
+    /// Check a configuration, print one to start from, or its schema for editors
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Make AsyncAPI documents, a docs site and TypeScript types from a catalog
@@ -149,6 +149,16 @@ Example:
 What has no default stands there as a comment. `fanline serve` needs one of these at least: an [[api_keys]], which
 `fanline key` prints.")]
     Default,
+    /// Print the JSON Schema of configurations, with which an editor completes, explains and checks them
+    #[command(after_help = "\
+Example:
+  fanline config schema > fanline.schema.json
+
+Then write as the first line of fanline.toml, for every editor that uses taplo (Even Better TOML in VS Code, for one):
+  #:schema ./fanline.schema.json
+
+Whether the values make sense together, and whether files and variables are there, says `fanline config check`.")]
+    Schema,
 }
 
 /// Which hub to call, and with which key.

@@ -1,4 +1,4 @@
-//! `fanline config`: checks a configuration, or prints one to start from.
+//! `fanline config`: checks a configuration, prints one to start from, or its schema.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -6,13 +6,17 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::{ConfigCommand, ConfigFile};
-use crate::config::{Loaded, manual};
+use crate::config::{Loaded, manual, schema};
 
 pub(super) fn run(command: &ConfigCommand) -> Result<ExitCode> {
     match command {
         ConfigCommand::Check(file) => check(file),
         ConfigCommand::Default => {
             io::stdout().write_all(manual().as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        ConfigCommand::Schema => {
+            io::stdout().write_all(schema().as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
     }

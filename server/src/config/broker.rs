@@ -9,6 +9,7 @@ use super::checker::Checker;
 use super::path::Path;
 use super::secret::Secret;
 use super::section::section;
+use super::shape::shape_of_words;
 use super::text::{Written, read_and_written};
 
 section! {
@@ -62,12 +63,15 @@ pub(crate) enum BrokerMode {
     Shards,
 }
 
+shape_of_words!(BrokerKind, BrokerMode);
+
 /// A durability, as in `"wait:1"`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct DurabilityText(Durability);
 
 impl Written for DurabilityText {
     const FORM: &'static str = "\"volatile\", \"aof_always\" or \"wait:N\" for N replicas";
+    const PATTERN: &'static str = "^(volatile|aof_always|wait:0*[1-9][0-9]*)$";
 
     fn from_text(text: &str) -> Option<Self> {
         text.parse().ok().map(DurabilityText)

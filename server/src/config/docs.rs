@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::checker::Checker;
 use super::path::Path;
 use super::section::section;
+use super::shape::shape_of_words;
 
 section! {
     /// The documents on the public listener: /docs, /asyncapi.json and /asyncapi.yaml. They need no token.
@@ -31,6 +32,8 @@ pub(crate) enum TryItMode {
     Subscribe,
     Full,
 }
+
+shape_of_words!(TryItMode);
 
 /// `[docs]`, checked.
 #[derive(Clone, Debug)]

@@ -50,7 +50,7 @@ fn slip(name: &str, keys: &[(&str, &[Key])]) -> Option<String> {
     let rest = name.strip_prefix(PREFIX)?.to_lowercase();
     keys.iter().find_map(|(section, keys)| {
         let key = rest.strip_prefix(section)?.strip_prefix('_')?;
-        let is_known = keys.iter().any(|known| known.name == key);
+        let is_known = keys.iter().any(|known| known.name() == key);
         is_known.then(|| format!("{PREFIX}{section}__{key}").to_uppercase())
     })
 }
@@ -65,6 +65,7 @@ fn path(name: &str, sections: &[&str]) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn two_underscores_part_the_steps_and_foreign_names_are_left_alone() {
@@ -81,8 +82,7 @@ mod tests {
 
     #[test]
     fn one_underscore_before_a_known_key_is_a_slip_and_what_orchestrators_set_is_none() {
-        let key = Key { name: "listen", about: &[], example: None };
-        let keys: &[(&str, &[Key])] = &[("public", &[key])];
+        let keys = Config::KEYS_OF_SECTIONS;
         assert_eq!(slip("FANLINE_PUBLIC_LISTEN", keys).as_deref(), Some("FANLINE_PUBLIC__LISTEN"));
         for foreign in ["FANLINE_PUBLIC_PORT", "FANLINE_PUBLIC_SERVICE_HOST", "PUBLIC_LISTEN"] {
             assert_eq!(slip(foreign, keys), None, "{foreign}");

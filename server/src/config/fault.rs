@@ -58,6 +58,14 @@ impl Fault {
         self
     }
 
+    /// What could have stood there instead, where that is one word or key of several.
+    pub(crate) fn known(&self) -> &'static [&'static str] {
+        match self.kind {
+            Kind::UnknownKey { known, .. } | Kind::UnknownWord { known, .. } => known,
+            Kind::Wrong { .. } | Kind::Other(_) | Kind::Told(_) => &[],
+        }
+    }
+
     /// The finished sentence.
     pub(crate) fn into_error(self) -> ConfigError {
         let (path, origin) =

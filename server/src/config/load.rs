@@ -7,7 +7,7 @@ use super::Config;
 use super::checker::Checker;
 use super::document::Node;
 use super::error::{ConfigError, ConfigErrors};
-use super::section::Section;
+use super::section::{Key, Section as _};
 use super::settings::Settings;
 use super::tokens::ClientKey;
 use super::{environment, reader};
@@ -90,7 +90,7 @@ impl Loaded {
         folder: &Path,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let sections: Vec<_> = Config::KEYS.iter().map(|key| key.name).collect();
+        let sections: Vec<_> = Config::KEYS.iter().map(Key::name).collect();
         let mut tree = Node::from_toml(text, name)?;
         environment::overlay(&mut tree, variables, &sections, Config::KEYS_OF_SECTIONS)?;
         let config = reader::read(&tree)?;

@@ -28,6 +28,9 @@ const INTRODUCTION: &str = "\
 # Every key can also be set in the environment, where it wins: FANLINE_<SECTION>__<KEY>, as in
 # FANLINE_PUBLIC__LISTEN=0.0.0.0:8080. A secret may be env:NAME or file:/path instead of the secret itself; a relative path
 # starts at the folder of this file.
+#
+# An editor completes, explains and checks it after `fanline config schema > fanline.schema.json`, with this as its first
+# line: `#:schema ./fanline.schema.json`.
 ";
 
 /// The manual.
@@ -66,7 +69,7 @@ fn section<S: Section>(manual: &mut String, header: &str, usage: Use) {
     comment(manual, S::ABOUT);
     line(manual, usage, header);
     for key in S::KEYS {
-        let name = key.name.trim_start_matches("r#");
+        let name = key.name();
         let (usage, value) = match (key.example, defaults.get(name)) {
             (Some(example), _) => (Use::FillIn, example.to_owned()),
             (None, Some(default)) if !is_empty_list(default) => (usage, default.to_string()),
@@ -95,6 +98,18 @@ fn line(manual: &mut String, usage: Use, text: &str) {
     let _ = writeln!(manual, "{mark}{text}");
 }
 
+/// The manual with every key filled in by its example.
+#[cfg(test)]
+pub(crate) fn filled_in() -> String {
+    let filled = |line: &str| match line.strip_prefix('#') {
+        Some(key) if key.starts_with(|letter: char| letter == '[' || letter.is_alphabetic()) => {
+            key.to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    manual().lines().map(filled).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,19 +119,6 @@ mod tests {
 
     fn read(text: &str) -> Config {
         reader::read(&Node::from_toml(text, "manual.toml").unwrap()).unwrap()
-    }
-
-    /// The manual with every key filled in by its example.
-    fn filled_in() -> String {
-        let filled = |line: &str| match line.strip_prefix('#') {
-            Some(key)
-                if key.starts_with(|letter: char| letter == '[' || letter.is_alphabetic()) =>
-            {
-                key.to_owned()
-            }
-            _ => line.to_owned(),
-        };
-        manual().lines().map(filled).collect::<Vec<_>>().join("\n")
     }
 
     #[test]

@@ -6,6 +6,7 @@
 // How values are written and sections declared.
 mod secret;
 mod section;
+mod shape;
 mod text;
 
 // The sections, in the order of the manual.
@@ -43,6 +44,7 @@ mod settings;
 
 // The other way round.
 mod manual;
+mod schema;
 
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,7 @@ pub(crate) use load::{Loaded, Origin as ConfigOrigin};
 pub(crate) use manual::manual;
 pub(crate) use public::PublicSettings;
 pub(crate) use root::Config;
+pub(crate) use schema::schema;
 pub(crate) use secret::Secret;
 pub(crate) use settings::Settings;
 pub(crate) use telemetry::{LogFormat, TelemetrySettings};

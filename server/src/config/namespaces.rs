@@ -9,10 +9,12 @@ use fanline_core::namespace::{Audience, LagPolicy, NamespaceOptions, Namespaces,
 use fanline_core::validator::Enforcement;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
 
 use super::checker::Checker;
 use super::path::Path;
 use super::section::section;
+use super::shape::{Object, Shape, object, shape_of_words, words};
 use super::text::DurationText;
 
 section! {
@@ -73,6 +75,8 @@ pub(crate) enum Schema {
     Off,
 }
 
+shape_of_words!(Who, Lag, Schema);
+
 /// Whether there is presence, and who may ask.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PresenceOption {
@@ -112,6 +116,13 @@ impl Serialize for PresenceOption {
             PresenceOption::Off => serializer.serialize_bool(false),
             PresenceOption::On(who) => who.serialize(serializer),
         }
+    }
+}
+
+impl Shape for PresenceOption {
+    fn shape() -> Object {
+        let who = words::<Who>().iter().map(|who| json!(who));
+        object([("enum", [json!(true), json!(false)].into_iter().chain(who).collect())])
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::checker::Checker;
 use super::path::Path;
 use super::section::section;
+use super::shape::shape_of_words;
 use super::text::ListenAddress;
 use super::tls::Certificate;
 
@@ -40,6 +41,8 @@ pub(crate) enum Connect {
     Token,
     Handler,
 }
+
+shape_of_words!(Connect);
 
 /// `[public]`, checked.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 use super::checker::Checker;
 use super::path::Path;
 use super::section::section;
+use super::shape::shape_of_words;
 
 section! {
     /// What the process says about itself, on standard error.
@@ -24,6 +25,8 @@ pub(crate) enum LogFormat {
     Text,
     Json,
 }
+
+shape_of_words!(LogFormat);
 
 /// `[telemetry]`, checked.
 #[derive(Debug)]

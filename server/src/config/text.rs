@@ -12,6 +12,9 @@ pub(crate) trait Written: Sized {
     /// The form, for a sentence: `an address such as "127.0.0.1:8080"`.
     const FORM: &'static str;
 
+    /// The form as a regular expression that editors know too (ECMA 262 and Rust).
+    const PATTERN: &'static str;
+
     /// Reads the form.
     fn from_text(text: &str) -> Option<Self>;
 
@@ -37,6 +40,8 @@ impl DurationText {
 
 impl Written for DurationText {
     const FORM: &'static str = "a duration up to 100 years, such as \"25s\", \"5m\" or \"250ms\"";
+    // The units of humantime, short and long.
+    const PATTERN: &'static str = r"^\s*(\d+(\.\d+)?\s*(ns|nsec|nanos|us|µs|usec|ms|msec|millis|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|wks?|weeks?|M|months?|y|yrs?|years?)\s*)+$";
 
     fn from_text(text: &str) -> Option<Self> {
         let duration = humantime::parse_duration(text).ok()?;
@@ -70,6 +75,7 @@ const UNITS: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1
 
 impl Written for SizeText {
     const FORM: &'static str = "a size such as \"64KiB\" or \"1MiB\", or a number of bytes";
+    const PATTERN: &'static str = r"^\d+\s*(GiB|MiB|KiB|B)$";
 
     fn from_text(text: &str) -> Option<Self> {
         let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
@@ -106,6 +112,7 @@ impl ListenAddress {
 
 impl Written for ListenAddress {
     const FORM: &'static str = "an address with a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
+    const PATTERN: &'static str = r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\]):\d{1,5}$";
 
     fn from_text(text: &str) -> Option<Self> {
         text.parse().ok().map(ListenAddress)
@@ -142,7 +149,7 @@ impl<T: Written> Visitor<'_> for WrittenVisitor<T> {
     }
 }
 
-/// What serde needs of a [`Written`] type.
+/// What serde and the schema need of a [`Written`] type.
 macro_rules! read_and_written {
     ($($kind:ty),*) => { $(
         impl<'de> serde::Deserialize<'de> for $kind {
@@ -155,6 +162,14 @@ macro_rules! read_and_written {
         impl serde::Serialize for $kind {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
+            }
+        }
+
+        impl $crate::config::shape::Shape for $kind {
+            const FORM: Option<&'static str> = Some(<$kind as $crate::config::text::Written>::FORM);
+
+            fn shape() -> $crate::config::shape::Object {
+                $crate::config::shape::written::<$kind>()
             }
         }
     )* };

@@ -12,6 +12,7 @@ use super::checker::Checker;
 use super::path::Path;
 use super::secret::Secret;
 use super::section::section;
+use super::shape::shape_of_words;
 use super::text::DurationText;
 
 section! {
@@ -55,6 +56,8 @@ pub(crate) enum KeyUse {
     Client,
     Service,
 }
+
+shape_of_words!(Algorithm, KeyUse);
 
 /// A key that signs tokens of clients, and what these must say.
 #[derive(Debug)]
