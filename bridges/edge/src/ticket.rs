@@ -69,14 +69,7 @@ pub(crate) async fn redeem(hub: &Hub, ticket: &str) -> Result<String, Refusal> {
 }
 
 fn failed(error: BrokerError) -> Refusal {
-    match error {
-        BrokerError::Unavailable => {
-            let message = "the broker did not answer; get another ticket";
-            Refusal::new(Reason::BrokerUnavailable, message)
-                .with_retry_after(Duration::from_secs(1))
-        }
-        BrokerError::Full(_) | BrokerError::Broken(_) => error.into(),
-    }
+    error.refusal("the broker did not answer; get another ticket")
 }
 
 /// The random bytes that a ticket is.

@@ -264,17 +264,23 @@ pub enum BrokerError {
     Broken(&'static str),
 }
 
-impl From<BrokerError> for Refusal {
-    fn from(error: BrokerError) -> Self {
+impl BrokerError {
+    /// What is told of it. `unavailable` says what helps when nobody knows whether it was done.
+    #[must_use]
+    pub fn refusal(self, unavailable: &'static str) -> Refusal {
         let retry = Duration::from_secs(1);
-        match error {
-            BrokerError::Unavailable => Refusal::new(
-                Reason::BrokerUnavailable,
-                "the broker did not answer; the outcome is unknown: retry with the same idempotency key",
-            ),
+        match self {
+            BrokerError::Unavailable => Refusal::new(Reason::BrokerUnavailable, unavailable),
             BrokerError::Full(what) => Refusal::new(Reason::LimitExceeded, what),
             BrokerError::Broken(what) => return Refusal::new(Reason::Internal, what),
         }
         .with_retry_after(retry)
+    }
+}
+
+/// For all that may be asked again just like that: reading, joining, ordering. Publishing and tickets have their own words.
+impl From<BrokerError> for Refusal {
+    fn from(error: BrokerError) -> Self {
+        error.refusal("the broker did not answer; try again")
     }
 }

@@ -100,6 +100,8 @@ impl Start {
             return Start::Earliest;
         }
         match since.strip_prefix("last:") {
+            // Digits alone: what reads numbers would also take a sign.
+            Some(count) if count.starts_with('+') => Start::Invalid,
             Some(count) => count.parse().map_or(Start::Invalid, Start::Last),
             None => since.parse().map_or(Start::Invalid, Start::After),
         }
@@ -337,7 +339,7 @@ mod tests {
         assert_eq!(Start::from_since("earliest"), Start::Earliest);
         assert_eq!(Start::from_since("last:20"), Start::Last(20));
         assert_eq!(Start::from_since("e-7"), Start::After(at("e", 7)));
-        for garbage in ["", "last:", "last:-1", "latest", "e-"] {
+        for garbage in ["", "last:", "last:-1", "last:+1", "latest", "e-"] {
             assert_eq!(Start::from_since(garbage), Start::Invalid, "{garbage}");
         }
     }

@@ -111,11 +111,7 @@ impl Namespaces {
             });
         }
         let name = channel.namespace();
-        self.named(name).ok_or_else(|| {
-            unknown(format!(
-                "namespace `{name}` is not configured; add a section [namespaces.{name}]"
-            ))
-        })
+        self.named(name).ok_or_else(|| unknown(not_configured(name)))
     }
 
     /// The declared namespaces of which it is told who comes and goes.
@@ -127,6 +123,16 @@ impl Namespaces {
         let open = || self.declared.get(DEFAULT_NAMESPACE).filter(|_| self.open);
         self.declared.get(name).or_else(open)
     }
+}
+
+/// The remedy as it stands in a TOML file, where a name that has more than letters, digits, `_` and `-` is quoted.
+fn not_configured(name: &str) -> String {
+    if name.is_empty() {
+        return "no namespace stands before the colon".to_owned();
+    }
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let quote = if name.bytes().all(bare) { "" } else { "\"" };
+    format!("namespace `{name}` is not configured; add a section [namespaces.{quote}{name}{quote}]")
 }
 
 #[cfg(test)]
@@ -151,6 +157,17 @@ mod tests {
         let with_default = namespaces(&["default"], false);
         assert!(knows(&with_default, "news") && !knows(&with_default, "other:a"));
         assert!(knows(&namespaces(&["default"], true), "other:a"));
+    }
+
+    #[test]
+    fn the_section_that_is_missing_is_named_as_a_file_has_it() {
+        let told = |channel: &str| {
+            let none = namespaces(&[], false);
+            none.options(&channel.parse().unwrap()).unwrap_err().message().to_owned()
+        };
+        assert!(told("my-chat:a").ends_with("[namespaces.my-chat]"));
+        assert!(told("v1.chat:a").ends_with("[namespaces.\"v1.chat\"]"));
+        assert!(!told(":a").contains('['));
     }
 
     #[test]

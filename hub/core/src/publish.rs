@@ -1,6 +1,6 @@
 //! Publishing an event: the checks that hold on every transport, then the broker.
 
-use crate::broker::{Publication, Published};
+use crate::broker::{BrokerError, Publication, Published};
 use crate::channel::ChannelName;
 use crate::event::{EventBody, EventType, Payload};
 use crate::hub::Hub;
@@ -112,11 +112,13 @@ impl Hub {
             retention: options.retention,
             ttl,
         };
-        match tokio::time::timeout(limits.publish_timeout, self.broker().publish(publication)).await
-        {
-            Ok(answer) => Ok(answer?),
-            Err(_elapsed) => Err(crate::broker::BrokerError::Unavailable.into()),
-        }
+        let answer = self.broker().publish(publication);
+        let answer = tokio::time::timeout(limits.publish_timeout, answer).await;
+        answer.unwrap_or(Err(BrokerError::Unavailable)).map_err(|error| {
+            error.refusal(
+                "the broker did not answer; the outcome is unknown: retry with the same idempotency key",
+            )
+        })
     }
 
     /// Asks the catalog about a draft, and does what it says.
