@@ -14,7 +14,7 @@ use crate::readiness::RedisReadiness;
 use crate::server::{Common, PubSub};
 use crate::servers::{CALL, Servers};
 use crate::suspects::Suspects;
-use crate::{CheckedSettings, Mode, channels, history};
+use crate::{CheckedSettings, Mode, channels, history, mending};
 use fanline_core::broker::{
     Answer, Broker, BrokerError, Changes, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes,
     Notes, NoticeSender, Publication, Published,
@@ -87,6 +87,7 @@ impl RedisBroker {
         let publisher = Publisher::start(&servers, stop);
         let presence = Arc::new(Presence::new(Arc::clone(&servers)));
         tasks.spawn(checks::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
+        tasks.spawn(mending::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
         let nodes = RedisNodes::start(&servers, stop);
         let notes = RedisNotes { servers: Arc::clone(&servers) };
         let changes = RedisChanges { servers: Arc::clone(&servers) };

@@ -2,7 +2,8 @@
 //!
 //! A message that pub/sub lost leaves no trace when no other follows it. So each round compares where channels stand
 //! with what was noticed; the same call keeps their meta alive, renews the node's lease on their members, and takes out
-//! those of dead nodes. Calls go in batches, a round trip for each.
+//! those of dead nodes. Calls go in batches, a round trip for each. Nothing else holds up a round: a lease that is not
+//! renewed in time costs the node its members.
 
 use crate::call::Argument::{Number, Text};
 use crate::call::{Call, Failure};
@@ -11,17 +12,15 @@ use crate::presence::{LEASE, Presence};
 use crate::publish::millis;
 use crate::scripts::Script;
 use crate::server::{Lane, Server};
-use crate::servers::{CALL, Servers};
-use crate::session::Session;
+use crate::servers::Servers;
 use fanline_core::channel::ChannelName;
 use fanline_core::namespace::Retention;
 use fanline_core::position::Epoch;
 use fanline_core::{Offset, Position};
 use redis::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Between two rounds, before jitter.
@@ -35,20 +34,20 @@ const GRACE: Duration = Duration::from_millis(300);
 pub(crate) async fn run(servers: Arc<Servers>, presence: Arc<Presence>, stop: CancellationToken) {
     let rounds = async {
         loop {
-            let jitter = 0.75 + 0.5 * servers.common.random.fraction();
-            tokio::time::sleep(ROUND.mul_f64(jitter)).await;
-            let present = presence.channels();
-            for channel in &present {
-                presence.catch_up(channel).await;
-            }
-            go_round(&servers, &presence, &present).await;
+            tokio::time::sleep(servers.common.random.around(ROUND, 0.25)).await;
+            let tops = go_round(&servers, &presence).await;
+            tokio::time::sleep(GRACE).await;
+            compare(&servers, tops);
         }
     };
     stop.run_until_cancelled(rounds).await;
 }
 
-async fn go_round(servers: &Servers, presence: &Presence, present: &[ChannelName]) {
-    let map = servers.map();
+/// Where the channels of a server stand.
+type Tops = (Arc<Server>, Vec<(ChannelName, Position)>);
+
+async fn go_round(servers: &Servers, presence: &Presence) -> Vec<Tops> {
+    let (map, mut tops) = (servers.map(), Vec::new());
     let mut homes: HashMap<usize, HashMap<ChannelName, bool>> = HashMap::new();
     let home = |channel: &ChannelName| map.placing.server(&servers.common.keys.tag(channel));
     for (index, server) in map.servers.iter().enumerate() {
@@ -57,40 +56,45 @@ async fn go_round(servers: &Servers, presence: &Presence, present: &[ChannelName
         let heard = heard.filter(|(channel, _)| !servers.common.own.contains(channel));
         homes.entry(index).or_default().extend(heard);
     }
-    for channel in present {
-        if let Some(index) = home(channel) {
-            homes.entry(index).or_default().insert(channel.clone(), true);
+    for channel in presence.channels() {
+        if let Some(index) = home(&channel) {
+            homes.entry(index).or_default().insert(channel, true);
         }
     }
     for (index, channels) in homes {
         let Some(server) = map.servers.get(index) else { continue };
         let channels: Vec<_> = channels.into_iter().collect();
+        let mut seen = Vec::with_capacity(channels.len());
         for batch in channels.chunks(BATCH) {
-            match check(servers, server, batch).await {
-                Ok(outcome) => settle(servers, presence, server, outcome).await,
-                Err(failure) => {
-                    tracing::debug!(?failure, "channels could not be looked after now");
-                    break;
-                }
+            if let Err(failure) = check(servers, presence, server, batch, &mut seen).await {
+                tracing::debug!(?failure, "channels could not be looked after now");
+                break;
+            }
+        }
+        tops.push((Arc::clone(server), seen));
+    }
+    tops
+}
+
+/// Suspects the channels of which less was noticed than they hold.
+fn compare(servers: &Servers, tops: Vec<Tops>) {
+    for (server, tops) in tops {
+        for (channel, top) in tops {
+            if server.ear.subscriptions.compare(&servers.live(&channel), top) {
+                servers.common.outlet.metrics.channels_behind.inc();
             }
         }
     }
 }
 
-/// What a batch told.
-#[derive(Debug, Default)]
-struct Outcome {
-    tops: Vec<(ChannelName, Position)>,
-    /// Channels of which Redis does not know that this node has members there.
-    lost: HashSet<ChannelName>,
-}
-
-/// Looks after some channels of one server; `true`: this node has members there.
+/// Looks after some channels of one server; `true`: this node has members there. Says where they stand.
 async fn check(
     servers: &Servers,
+    presence: &Presence,
     server: &Server,
     batch: &[(ChannelName, bool)],
-) -> Result<Outcome, Failure> {
+    tops: &mut Vec<(ChannelName, Position)>,
+) -> Result<(), Failure> {
     let common = &servers.common;
     let keys = &common.keys;
     let named: Vec<_> = batch
@@ -128,13 +132,7 @@ async fn check(
             lasting: false,
         })
         .collect();
-    let deadline = Instant::now() + CALL;
-    let answers = server
-        .attempt(Lane::Reads, deadline, async |session: &Session| {
-            session.run_each(Script::Check, &calls).await
-        })
-        .await?;
-    let mut outcome = Outcome::default();
+    let answers = server.run_each(Lane::Reads, Script::Check, &calls).await?;
     for ((channel, _), answer) in batch.iter().zip(answers) {
         // One that moved, or is damaged, is met again in the next round.
         let Some((top, origin, renewed, changes_lost)) = answer.ok().and_then(read) else {
@@ -143,12 +141,12 @@ async fn check(
         };
         origin::note(origin, channel, &common.outlet.metrics);
         common.outlet.metrics.changes_lost.inc_by(changes_lost);
-        outcome.tops.push((channel.clone(), top));
+        tops.push((channel.clone(), top));
         if !renewed {
-            outcome.lost.insert(channel.clone());
+            presence.doubt(channel);
         }
     }
-    Ok(outcome)
+    Ok(())
 }
 
 fn read(answer: Value) -> Option<(Position, u8, bool, u64)> {
@@ -156,16 +154,4 @@ fn read(answer: Value) -> Option<(Position, u8, bool, u64)> {
         redis::from_redis_value(answer).ok()?;
     let top = Position::new(epoch.parse().ok()?, Offset::new(offset));
     Some((top, origin, renewed, changes_lost))
-}
-
-async fn settle(servers: &Servers, presence: &Presence, server: &Server, outcome: Outcome) {
-    tokio::time::sleep(GRACE).await;
-    for (channel, top) in outcome.tops {
-        if server.ear.subscriptions.compare(&servers.live(&channel), top) {
-            servers.common.outlet.metrics.channels_behind.inc();
-        }
-    }
-    for channel in outcome.lost {
-        presence.restore(&channel).await;
-    }
 }

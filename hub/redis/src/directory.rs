@@ -9,11 +9,10 @@ use crate::call::{Call, Failure};
 use crate::publish::millis;
 use crate::scripts::Script;
 use crate::server::{Lane, Server};
-use crate::servers::{CALL, Servers};
-use crate::session::Session;
+use crate::servers::Servers;
 use fanline_core::broker::BrokerError;
 use fanline_core::ids::{NodeId, UserId};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -123,7 +122,8 @@ impl Directory {
                 return;
             }
             let mut failed = false;
-            for (server, users) in self.homes(servers, batch) {
+            let tag = |(user, _): &Told| servers.common.keys.user_tag(user);
+            for (server, users) in servers.by_home(batch, tag) {
                 let told = match server {
                     Some(server) => tell(servers, &server, &users).await,
                     None => vec![false; users.len()],
@@ -155,18 +155,6 @@ impl Directory {
         told.collect()
     }
 
-    /// Sorted by the server where each lives.
-    fn homes(&self, servers: &Servers, batch: Vec<Told>) -> Vec<(Option<Arc<Server>>, Vec<Told>)> {
-        let map = servers.map();
-        let mut homes: HashMap<Option<usize>, Vec<_>> = HashMap::new();
-        for (user, is_here) in batch {
-            let home = map.placing.server(&servers.common.keys.user_tag(&user));
-            homes.entry(home).or_default().push((user, is_here));
-        }
-        let server = |index: Option<usize>| map.servers.get(index?).cloned();
-        homes.into_iter().map(|(index, users)| (server(index), users)).collect()
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,13 +175,7 @@ async fn tell(servers: &Servers, server: &Server, users: &[Told]) -> Vec<bool> {
         .zip(&arguments)
         .map(|(keys, arguments)| Call { script: Script::Attach, keys, arguments, lasting: false })
         .collect();
-    let deadline = Instant::now() + CALL;
-    let answers = server
-        .attempt(Lane::Writes, deadline, async |session: &Session| {
-            session.run_each(Script::Attach, &calls).await
-        })
-        .await;
-    match answers {
+    match server.run_each(Lane::Writes, Script::Attach, &calls).await {
         Ok(answers) => answers.iter().map(Result::is_ok).collect(),
         Err(_failure) => vec![false; users.len()],
     }

@@ -46,6 +46,8 @@ mod changes;
 mod channels;
 mod checks;
 mod history;
+mod membership;
+mod mending;
 mod metrics;
 mod notes;
 mod origin;

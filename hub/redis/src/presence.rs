@@ -3,29 +3,45 @@
 //! A member stands in the hash of its channel together with its node; a node's lease on a channel is one field of that
 //! hash, however many members it has there. The [checks](crate::checks) renew it. A node that dies lets it run out, and
 //! the next node that looks after the channel takes its members out and tells of it, once for all.
+//!
+//! What a node holds itself is a plain table; [mending](crate::mending) makes Redis agree with it where that may not do so.
 
-use crate::call::Argument::{Bytes, Number, Text};
 use crate::call::{Call, Failure};
 use crate::member;
-use crate::publish::millis;
+use crate::membership::{Departure, Entered, Entrance};
 use crate::scripts::Script;
 use crate::server::Lane;
 use crate::servers::Servers;
 use fanline_core::broker::{BrokerError, Member};
 use fanline_core::channel::ChannelName;
+use fanline_core::clock::Timestamp;
 use fanline_core::ids::ConnectionId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How long members outlive their node: three renewals, so that one may be lost.
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
 
-/// The members of this node, by which Redis can be put right.
+/// The members of this node.
 #[derive(Debug)]
 pub(crate) struct Presence {
     servers: Arc<Servers>,
-    held: Mutex<HashMap<ChannelName, HashMap<ConnectionId, Held>>>,
+    table: Mutex<Table>,
+    doubted: Notify,
+}
+
+/// A membership: of a connection in a channel.
+pub(crate) type Membership = (ChannelName, ConnectionId);
+
+#[derive(Debug, Default)]
+struct Table {
+    held: HashMap<ChannelName, HashMap<ConnectionId, Held>>,
+    /// Those of which Redis may not know what is so. Each is held.
+    unsure: HashSet<Membership>,
+    /// Channels of which all who are present are such. Each is held.
+    forgotten: HashSet<ChannelName>,
 }
 
 #[derive(Debug)]
@@ -36,13 +52,20 @@ enum Held {
         member: Member,
         tracked: bool,
     },
-    /// Redis could not be told that it left.
+    /// Redis has not yet said that it left.
     Leaving,
+}
+
+/// What is to be told of a membership.
+#[derive(Clone, Debug)]
+pub(crate) enum Word {
+    Entered { member: Member, tracked: bool },
+    Left,
 }
 
 impl Presence {
     pub(crate) fn new(servers: Arc<Servers>) -> Self {
-        Presence { servers, held: Mutex::default() }
+        Presence { servers, table: Mutex::default(), doubted: Notify::new() }
     }
 
     /// Makes a connection a member.
@@ -52,14 +75,19 @@ impl Presence {
         member: Member,
         tracked: bool,
     ) -> Result<(), BrokerError> {
-        self.hold(channel, member.connection, Held::Entering);
-        self.tell_entered(channel, &member, tracked).await?;
-        let mut held = self.lock();
-        let place = held.get_mut(channel).and_then(|held| held.get_mut(&member.connection));
-        // Unless it left meanwhile.
-        if let Some(place) = place.filter(|place| matches!(place, Held::Entering)) {
-            *place = Held::Present { member, tracked };
+        let common = &self.servers.common;
+        let connection = member.connection;
+        self.lock().hold(channel, connection, Held::Entering);
+        let entrance = Entrance::new(common, channel, &member, tracked);
+        let arguments = entrance.arguments(common);
+        let answer = self.servers.call(channel, Lane::Writes, &entrance.call(&arguments)).await;
+        let entered = answer.and_then(|answer| Entered::read(common, answer));
+        if entered.as_ref().map_or_else(|failure| *failure == Failure::Away, |done| done.is_first) {
+            // The others of this node may be lost, and the check finds the lease that this one has just made.
+            self.doubt_others(channel, connection);
         }
+        entered?;
+        self.lock().entered(channel, member, tracked);
         Ok(())
     }
 
@@ -69,9 +97,13 @@ impl Presence {
         channel: &ChannelName,
         connection: ConnectionId,
     ) -> Result<(), BrokerError> {
-        self.hold(channel, connection, Held::Leaving);
-        self.tell_left(channel, connection).await?;
-        self.release(channel, connection);
+        let common = &self.servers.common;
+        self.lock().hold(channel, connection, Held::Leaving);
+        let departure = Departure::new(common, channel, connection);
+        let arguments = departure.arguments(common);
+        let answer = self.servers.call(channel, Lane::Writes, &departure.call(&arguments)).await?;
+        Departure::read(common, answer)?;
+        self.settle(&(channel.clone(), connection), &Word::Left, true);
         Ok(())
     }
 
@@ -92,117 +124,128 @@ impl Presence {
 
     /// The channels in which this node has, or had, members.
     pub(crate) fn channels(&self) -> Vec<ChannelName> {
-        self.lock().keys().cloned().collect()
+        self.lock().held.keys().cloned().collect()
     }
 
-    /// Redis has lost the lease of this node on a channel, and with it the members: puts them back.
-    pub(crate) async fn restore(&self, channel: &ChannelName) {
-        let present: Vec<(Member, bool)> = {
-            let held = self.lock();
-            let held = held.get(channel).into_iter().flat_map(HashMap::values);
-            let present = held.filter_map(|held| match held {
-                Held::Present { member, tracked } => Some((member.clone(), *tracked)),
-                Held::Entering | Held::Leaving => None,
-            });
-            present.collect()
-        };
-        for (member, tracked) in present {
-            if let Err(failure) = self.tell_entered(channel, &member, tracked).await {
-                return tracing::debug!(%channel, ?failure, "members could not be put back yet");
+    /// Redis may have lost the members of this node in a channel.
+    pub(crate) fn doubt(&self, channel: &ChannelName) {
+        self.doubt_where(channel, |_| true);
+    }
+
+    /// The same, but for one connection.
+    pub(crate) fn doubt_others(&self, channel: &ChannelName, connection: ConnectionId) {
+        self.doubt_where(channel, |other| *other != connection);
+    }
+
+    fn doubt_where(&self, channel: &ChannelName, is_so: impl Fn(&ConnectionId) -> bool) {
+        let mut table = self.lock();
+        let mut held = table.held.get(channel).into_iter().flatten();
+        let has_any = held.any(|(connection, held)| held.is_present() && is_so(connection));
+        if has_any && table.forgotten.insert(channel.clone()) {
+            self.doubted.notify_one();
+        }
+    }
+
+    /// Waits until something was [doubted](Self::doubt).
+    pub(crate) async fn doubted(&self) {
+        self.doubted.notified().await;
+    }
+
+    /// Takes those of which Redis may not know what is so: first those who left, then in the order of joining.
+    pub(crate) fn take_unsure(&self) -> Vec<Membership> {
+        let mut table = self.lock();
+        let forgotten = std::mem::take(&mut table.forgotten);
+        let Table { held, unsure, .. } = &mut *table;
+        for channel in forgotten {
+            let present =
+                held.get(&channel).into_iter().flatten().filter(|(_, it)| it.is_present());
+            unsure.extend(present.map(|(connection, _)| (channel.clone(), *connection)));
+        }
+        let mut taken: Vec<_> = std::mem::take(unsure).into_iter().collect();
+        taken.sort_by_cached_key(|membership| match table.find(membership) {
+            Some(Held::Present { member, .. }) => member.joined_at,
+            Some(Held::Entering | Held::Leaving) | None => Timestamp::default(),
+        });
+        taken
+    }
+
+    /// What is so, if Redis is to be told of it now.
+    pub(crate) fn word(&self, membership: &Membership) -> Option<Word> {
+        let mut table = self.lock();
+        match table.find(membership)? {
+            Held::Present { member, tracked } => {
+                Some(Word::Entered { member: member.clone(), tracked: *tracked })
             }
-            self.servers.common.outlet.metrics.members_restored.inc();
-            // It may have left while it was put back.
-            let left =
-                !self.lock().get(channel).is_some_and(|held| held.contains_key(&member.connection));
-            if left {
-                let _the_next_round_tries_again = self.leave(channel, member.connection).await;
+            Held::Leaving => Some(Word::Left),
+            Held::Entering => {
+                // Looked at again when whoever asks has an answer.
+                table.unsure.insert(membership.clone());
+                None
             }
         }
     }
 
-    /// Tells Redis of those who left while it was away.
-    pub(crate) async fn catch_up(&self, channel: &ChannelName) {
-        let leaving: Vec<ConnectionId> = {
-            let held = self.lock();
-            let held = held.get(channel).into_iter().flatten();
-            held.filter(|(_, held)| matches!(held, Held::Leaving)).map(|(id, _)| *id).collect()
-        };
-        for connection in leaving {
-            if self.tell_left(channel, connection).await.is_ok() {
-                self.release(channel, connection);
+    /// Redis was told something, and has answered or not. What became otherwise meanwhile it may have heard of before
+    /// that, so that it is to be told again.
+    pub(crate) fn settle(&self, membership: &Membership, told: &Word, has_answered: bool) {
+        let (channel, connection) = membership;
+        let mut table = self.lock();
+        match (table.find(membership), told) {
+            (Some(Held::Present { member, .. }), Word::Entered { member: told, .. })
+                if has_answered && member == told =>
+            {
+                table.unsure.remove(membership);
+            }
+            (Some(Held::Leaving), Word::Left) if has_answered => {
+                table.release(channel, *connection);
+            }
+            (None, Word::Left) => {}
+            (None, Word::Entered { .. }) => table.hold(channel, *connection, Held::Leaving),
+            (Some(_), Word::Entered { .. } | Word::Left) => {
+                table.unsure.insert(membership.clone());
             }
         }
     }
 
-    async fn tell_entered(
-        &self,
-        channel: &ChannelName,
-        member: &Member,
-        tracked: bool,
-    ) -> Result<(), Failure> {
-        let common = &self.servers.common;
-        let call = Call {
-            script: Script::Enter,
-            keys: &[common.keys.members(channel), common.keys.changes(channel)],
-            arguments: &[
-                Text(&common.node),
-                Number(millis(LEASE)),
-                Text(&member.connection.to_string()),
-                Bytes(&member::encode(member)),
-                Text(common.pubsub.publish()),
-                Text(&common.keys.live(channel)),
-                Text(if tracked { "tracked" } else { "" }),
-            ],
-            lasting: false,
-        };
-        self.change(channel, &call).await
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn find(&self, (channel, connection): &Membership) -> Option<&Held> {
+        self.held.get(channel)?.get(connection)
     }
 
-    async fn tell_left(
-        &self,
-        channel: &ChannelName,
-        connection: ConnectionId,
-    ) -> Result<(), Failure> {
-        let common = &self.servers.common;
-        let call = Call {
-            script: Script::Leave,
-            keys: &[common.keys.members(channel), common.keys.changes(channel)],
-            arguments: &[
-                Text(&connection.to_string()),
-                Text(common.pubsub.publish()),
-                Text(&common.keys.live(channel)),
-            ],
-            lasting: false,
-        };
-        self.change(channel, &call).await
+    fn hold(&mut self, channel: &ChannelName, connection: ConnectionId, held: Held) {
+        if matches!(held, Held::Leaving) {
+            // Until Redis has answered, also if whoever asks gives up.
+            self.unsure.insert((channel.clone(), connection));
+        }
+        self.held.entry(channel.clone()).or_default().insert(connection, held);
     }
 
-    /// Calls a script that says how many changes were given up to write one down.
-    async fn change(&self, channel: &ChannelName, call: &Call<'_>) -> Result<(), Failure> {
-        let answer = self.servers.call(channel, Lane::Writes, call).await?;
-        let lost: u64 = redis::from_redis_value(answer).map_err(|_| Failure::Foreign)?;
-        self.servers.common.outlet.metrics.changes_lost.inc_by(lost);
-        Ok(())
-    }
-
-    fn hold(&self, channel: &ChannelName, connection: ConnectionId, held: Held) {
-        self.lock().entry(channel.clone()).or_default().insert(connection, held);
-    }
-
-    fn release(&self, channel: &ChannelName, connection: ConnectionId) {
-        let mut held = self.lock();
-        if let Some(connections) = held.get_mut(channel) {
-            // A member who came back meanwhile stays.
-            if matches!(connections.get(&connection), Some(Held::Leaving)) {
-                connections.remove(&connection);
-            }
-            if connections.is_empty() {
-                held.remove(channel);
-            }
+    /// Redis knows of a member, unless it left meanwhile.
+    fn entered(&mut self, channel: &ChannelName, member: Member, tracked: bool) {
+        let held = self.held.get_mut(channel).and_then(|held| held.get_mut(&member.connection));
+        if let Some(held) = held.filter(|held| matches!(held, Held::Entering)) {
+            *held = Held::Present { member, tracked };
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ChannelName, HashMap<ConnectionId, Held>>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn release(&mut self, channel: &ChannelName, connection: ConnectionId) {
+        self.unsure.remove(&(channel.clone(), connection));
+        let Some(held) = self.held.get_mut(channel) else { return };
+        held.remove(&connection);
+        if held.is_empty() {
+            self.held.remove(channel);
+            self.forgotten.remove(channel);
+        }
+    }
+}
+
+impl Held {
+    fn is_present(&self) -> bool {
+        matches!(self, Held::Present { .. })
     }
 }

@@ -5,12 +5,14 @@ use crate::address::Address;
 use crate::call::{Call, Failure};
 use crate::place::{Finder, Place};
 use crate::placing::Placing;
+use crate::scripts::Script;
 use crate::server::{Common, Lane, Server};
 use crate::session::Session;
 use crate::settings::{CheckedSettings, Mode};
 use crate::subscriptions::Live;
 use fanline_core::channel::ChannelName;
 use redis::{Cmd, Value};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -102,6 +104,21 @@ impl Servers {
     /// The server of a channel.
     pub(crate) fn home(&self, channel: &ChannelName) -> Result<Arc<Server>, Failure> {
         self.map().home(&self.common.keys.tag(channel)).ok_or(Failure::NotNow)
+    }
+
+    /// Sorts things by the server of their tags; none: nobody has the slot.
+    pub(crate) fn by_home<T>(
+        &self,
+        things: impl IntoIterator<Item = T>,
+        tag: impl Fn(&T) -> String,
+    ) -> Vec<(Option<Arc<Server>>, Vec<T>)> {
+        let map = self.map();
+        let mut homes: HashMap<Option<usize>, Vec<T>> = HashMap::new();
+        for thing in things {
+            homes.entry(map.placing.server(&tag(&thing))).or_default().push(thing);
+        }
+        let server = |index: Option<usize>| map.servers.get(index?).cloned();
+        homes.into_iter().map(|(index, things)| (server(index), things)).collect()
     }
 
     /// The name of a channel's live messages.
@@ -204,6 +221,21 @@ impl Server {
             Ok(answer) => answer,
             Err(_elapsed) => Err(Failure::Away),
         }
+    }
+
+    /// Runs several calls of one script in one round trip, in no order that matters, each with its own answer.
+    pub(crate) async fn run_each(
+        &self,
+        lane: Lane,
+        script: Script,
+        calls: &[Call<'_>],
+    ) -> Result<Vec<Result<Value, Failure>>, Failure> {
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let deadline = Instant::now() + CALL;
+        let act = async |session: &Session| session.run_each(script, calls).await;
+        self.attempt(lane, deadline, act).await
     }
 
     /// Runs a plain command.

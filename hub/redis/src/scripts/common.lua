@@ -52,13 +52,14 @@ local function note(changes, kind, count, member)
 end
 
 -- Renews the lease of a node on the members of a channel. Field `d` is no later than the end of any lease there, so that
--- `prune`, which alone moves it up, need not look at them before.
+-- `prune`, which alone moves it up, need not look at them before. Says whether there was none: 1 or 0.
 local function renew(members, node, lease)
   local till, first = clock() + lease, tonumber(redis.call('HGET', members, 'd'))
-  redis.call('HSET', members, 'n' .. node, whole(till))
+  local is_new = redis.call('HSET', members, 'n' .. node, whole(till))
   if first and till < first then
     redis.call('HSET', members, 'd', whole(till))
   end
+  return is_new
 end
 
 -- Takes out the members of nodes that let their lease run out. Says how many changes were given up for that.

@@ -3,6 +3,7 @@
 use crate::harness::{Node, RedisServer, Servers, TestHub, member, until};
 use fanline_core::broker::Broker;
 use fanline_core::channel::ChannelName;
+use futures_util::stream::{self, StreamExt};
 use std::time::{Duration, Instant};
 
 fn room() -> ChannelName {
@@ -56,4 +57,39 @@ async fn members_that_redis_forgot_are_put_back_and_those_who_left_meanwhile_are
     .await;
     server.run::<String>(&["FLUSHALL"]).await;
     until("ada is back", async || users(&near).await == ["ada"]).await;
+}
+
+#[tokio::test]
+async fn members_that_redis_forgot_are_put_back_also_when_others_enter_before_that_is_noticed() {
+    let server = RedisServer::start().await;
+    let near = TestHub::start(server.settings()).await;
+    let _ada = near.enter("room:1", "ada").await;
+    let _eve = near.enter("room:1", "eve").await;
+    server.run::<String>(&["FLUSHALL"]).await;
+    // The entrance of one of its members makes the node's lease anew.
+    let _bob = near.enter("room:1", "bob").await;
+    assert_eq!(users(&near).await, ["bob"]);
+    until("all are there", async || users(&near).await.len() == 3).await;
+    assert!(near.metric("fanline_redis_members_restored_total") >= 2);
+}
+
+#[tokio::test]
+async fn a_node_that_is_in_thousands_of_rooms_keeps_its_members_in_all_of_them() {
+    const ROOMS: usize = 8000;
+    let server = RedisServer::start().await;
+    let node = Node::start(server.settings()).await;
+    let rooms: Vec<ChannelName> =
+        (0..ROOMS).map(|number| format!("room:{number}").parse().expect("a channel")).collect();
+    let ada = member("ada");
+    let entered = Instant::now();
+    let entering = stream::iter(&rooms).map(|room| node.broker.enter(room, ada.clone(), false));
+    entering.buffer_unordered(256).for_each(async |entered| entered.expect("entered")).await;
+    // Past the lease of the last one: each must have been renewed by then.
+    until("a lease is over", async || {
+        let present = stream::iter(&rooms).map(|room| node.broker.members(room));
+        let present = present.buffer_unordered(256).map(|members| members.expect("members").len());
+        assert_eq!(present.fold(0, async |sum, members| sum + members).await, ROOMS);
+        entered.elapsed() > Duration::from_secs(18)
+    })
+    .await;
 }
