@@ -305,7 +305,7 @@ impl Edge {
     /// # Errors
     /// A token that does not verify or is revoked, or a backend that says no, or nothing.
     pub async fn identify(&self, token: &str, transport: Transport) -> Result<Identity, Refusal> {
-        let identity = self.tokens.verify(token)?;
+        let identity = self.tokens.verify(token).await?;
         identity.check_revoked(&self.hub)?;
         if !self.connect_handler {
             return Ok(identity);

@@ -19,6 +19,18 @@ pub const TOKEN_KEYS_PER_ALGORITHM: usize = 16;
 /// Most that the clocks of issuer and hub may differ.
 pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
 
+/// Longest key set (JWKS) that is read, in bytes: a hundred times that of the large public issuers.
+pub const KEY_SET_BYTES: usize = 256 * KIB;
+/// Most keys in one: issuers publish the keys of now, before and next, some of them for several algorithms.
+pub const KEY_SET_KEYS: usize = 64;
+/// The longest that one fetch of a key set may take, from the name of the host to the last byte.
+pub const KEY_SET_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest that a token waits for a key that a fetch under way may bring: the patience of somebody who opens a page.
+pub const KEY_SET_WAIT: Duration = Duration::from_secs(2);
+/// Between two fetches of a key set for the sake of a token whose `kid` is not known: whoever makes `kid`s up can make us
+/// fetch no more often.
+pub const KEY_SET_EARLY_INTERVAL: Duration = Duration::from_secs(30);
+
 /// Addresses whose connect rate is remembered at once, at about 100 bytes each.
 pub const ADDRESSES: usize = 100_000;
 /// Tokens of plain HTTP requests that are remembered at once, at about 2.5 KiB each with a short one.

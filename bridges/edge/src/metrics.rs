@@ -10,8 +10,13 @@
 //! | `fanline_panics_total` | counter | |
 //! | `fanline_callers` | gauge | |
 //! | `fanline_tickets_total` | counter | `outcome` |
+//! | `fanline_jwks_fetches_total` | counter | `outcome` |
+//! | `fanline_jwks_early_fetches_total` | counter | `outcome` |
+//! | `fanline_jwks_keys` | gauge | |
+//! | `fanline_jwks_fetched_timestamp_seconds` | gauge | |
 
 use fanline_core::Reason;
+use fanline_core::clock::Timestamp;
 use fanline_core::metrics::ReasonLabel;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -40,6 +45,35 @@ pub(crate) enum TicketUse {
     Redeemed,
     /// It was none, or none any more, or the broker did not say.
     Refused,
+}
+
+/// How a fetch of a key set went.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum FetchOutcome {
+    /// It brought keys.
+    Fetched,
+    /// There was no answer, or one that is no document.
+    Unreachable,
+    /// The document has no key that can be used.
+    Unusable,
+}
+
+/// What became of the wish of a token whose key is not known.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum EarlyFetch {
+    /// The key set is fetched.
+    Begun,
+    /// It was fetched for such a token not long ago.
+    TooSoon,
+}
+
+/// The metrics of the keys that an issuer publishes. Clones share their values.
+#[derive(Clone, Debug, Default)]
+pub struct KeySetMetrics {
+    fetches: Family<FetchLabel, Counter>,
+    early: Family<EarlyFetchLabel, Counter>,
+    keys: Gauge,
+    fetched_at: Gauge,
 }
 
 /// The metrics of all bridges. Clones share their values.
@@ -141,6 +175,54 @@ impl EdgeMetrics {
     }
 }
 
+impl KeySetMetrics {
+    /// Registers every series, each at zero.
+    #[must_use]
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = KeySetMetrics::default();
+        for outcome in FetchOutcome::ALL {
+            let _starts_at_zero = metrics.fetches.get_or_create(&FetchLabel { outcome });
+        }
+        for outcome in EarlyFetch::ALL {
+            let _starts_at_zero = metrics.early.get_or_create(&EarlyFetchLabel { outcome });
+        }
+        let registry = registry.sub_registry_with_prefix("fanline_jwks");
+        registry.register("fetches", "Fetches of the issuer's key set", metrics.fetches.clone());
+        registry.register(
+            "early_fetches",
+            "Tokens with an unknown key that asked for a fetch",
+            metrics.early.clone(),
+        );
+        registry.register("keys", "Keys of the issuer that are in use", metrics.keys.clone());
+        registry.register(
+            "fetched_timestamp_seconds",
+            "When the issuer's keys were last fetched, in seconds since 1970; 0 for never",
+            metrics.fetched_at.clone(),
+        );
+        metrics
+    }
+
+    /// Counts a fetch.
+    pub(crate) fn fetched(&self, outcome: FetchOutcome) {
+        self.fetches.get_or_create(&FetchLabel { outcome }).inc();
+    }
+
+    /// Counts a token that asked for a fetch.
+    pub(crate) fn asked(&self, outcome: EarlyFetch) {
+        self.early.get_or_create(&EarlyFetchLabel { outcome }).inc();
+    }
+
+    /// Says how many keys there are.
+    pub(crate) fn hold(&self, keys: usize) {
+        self.keys.set(i64::try_from(keys).unwrap_or(i64::MAX));
+    }
+
+    /// Says when they were last fetched.
+    pub(crate) fn fetched_at(&self, now: Timestamp) {
+        self.fetched_at.set(i64::try_from(now.seconds()).unwrap_or(i64::MAX));
+    }
+}
+
 impl Drop for CountedConnection {
     fn drop(&mut self) {
         self.0.dec();
@@ -173,6 +255,44 @@ impl EncodeLabelValue for TicketUse {
             TicketUse::Refused => "refused",
         })
     }
+}
+
+impl FetchOutcome {
+    const ALL: [FetchOutcome; 3] =
+        [FetchOutcome::Fetched, FetchOutcome::Unreachable, FetchOutcome::Unusable];
+}
+
+impl EncodeLabelValue for FetchOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            FetchOutcome::Fetched => "fetched",
+            FetchOutcome::Unreachable => "unreachable",
+            FetchOutcome::Unusable => "unusable",
+        })
+    }
+}
+
+impl EarlyFetch {
+    const ALL: [EarlyFetch; 2] = [EarlyFetch::Begun, EarlyFetch::TooSoon];
+}
+
+impl EncodeLabelValue for EarlyFetch {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            EarlyFetch::Begun => "begun",
+            EarlyFetch::TooSoon => "too_soon",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct FetchLabel {
+    outcome: FetchOutcome,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct EarlyFetchLabel {
+    outcome: EarlyFetch,
 }
 
 #[derive(Clone, Copy, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]

@@ -9,9 +9,12 @@ mod amendment;
 mod claims;
 mod digest;
 mod header;
+mod jwk;
 mod key;
+mod key_set;
 mod object;
 mod others;
+mod published;
 mod service;
 mod validity;
 
@@ -21,7 +24,7 @@ mod forgeries;
 pub(crate) mod testing;
 
 use self::claims::Claims;
-use self::header::SignedToken;
+use self::header::{SignedToken, TokenHeader};
 use self::key::VerificationKey;
 use self::service::ServiceClaims;
 use self::validity::Validity;
@@ -40,8 +43,11 @@ use std::time::Duration;
 
 pub(crate) use self::amendment::Amendment;
 pub use self::digest::TokenDigest;
+pub use self::jwk::UnusableKey;
 pub use self::key::{Algorithm, KeyMaterial, KeyUse, TokenKey, TokenKeyError};
+pub use self::key_set::{KeySetError, UnusableKeys};
 pub(crate) use self::object::Object;
+pub use self::published::{Fetched, KeySetFetch, KeySetPolicy, PublishedKeys};
 pub use self::service::ServiceIdentity;
 
 /// What tokens are held to.
@@ -120,6 +126,7 @@ pub struct Identity {
 pub struct TokenVerifier {
     rules: Arc<RwLock<Arc<ReadyRules>>>,
     generation: Arc<AtomicU64>,
+    published: Option<PublishedKeys>,
     clock: Arc<dyn Clock>,
 }
 
@@ -182,7 +189,13 @@ impl TokenVerifier {
     /// The first rule or key that cannot be used.
     pub fn new(rules: TokenRules, clock: Arc<dyn Clock>) -> Result<Self, TokenRulesError> {
         let rules = Arc::new(RwLock::new(Arc::new(rules.ready()?)));
-        Ok(TokenVerifier { rules, generation: Arc::default(), clock })
+        Ok(TokenVerifier { rules, generation: Arc::default(), published: None, clock })
+    }
+
+    /// Takes also the keys that an issuer publishes.
+    #[must_use]
+    pub fn with_published_keys(self, published: PublishedKeys) -> Self {
+        TokenVerifier { published: Some(published), ..self }
     }
 
     /// Lets these rules count from now on. Who was let in by others stays until its token expires.
@@ -191,44 +204,42 @@ impl TokenVerifier {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// Who the token says the client is.
+    /// Who the token says the client is. Where its key is not known and the issuer may have published it meanwhile, it
+    /// waits for that a little.
     ///
     /// # Errors
     /// [`Reason::TokenExpired`] for a token that was good and is not any more, [`Reason::Unauthenticated`] for every
     /// other fault. No message repeats anything of the token.
-    pub fn verify(&self, token: &str) -> Result<Identity, Refusal> {
-        if token.len() > TOKEN_BYTES {
-            return Err(unauthenticated(format!("the token has more than {TOKEN_BYTES} bytes")));
-        }
-        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
-        let token = SignedToken::split(token)?;
-        if !is_signed(&rules.keys, &token)? {
-            return Err(unauthenticated("no configured key made the token's signature"));
+    pub async fn verify(&self, token: &str) -> Result<Identity, Refusal> {
+        let (token, header) = open(token)?;
+        self.await_key(KeyUse::Client, &header).await;
+        let rules = self.rules();
+        if !self.is_signed(&rules, KeyUse::Client, &token, &header) {
+            let message = "no configured key made the token's signature";
+            return Err(self.not_signed(KeyUse::Client, &header, message));
         }
         let claims = Claims::decode(&token.payload()?)?;
         let expires_at = rules.check_validity(&claims.validity, self.clock.wall())?;
         claims.into_identity(expires_at)
     }
 
-    /// Which backend the token says it is.
+    /// Which backend the token says it is. It may wait as [`verify`](Self::verify) does.
     ///
     /// # Errors
     /// [`Reason::PermissionDenied`] for a client's token, [`Reason::TokenExpired`] for a token that was good and is not any
     /// more, [`Reason::Unauthenticated`] for every other fault. No message repeats anything of the token.
-    pub fn verify_service(&self, token: &str) -> Result<ServiceIdentity, Refusal> {
-        if token.len() > TOKEN_BYTES {
-            return Err(unauthenticated(format!("the token has more than {TOKEN_BYTES} bytes")));
-        }
-        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
-        let token = SignedToken::split(token)?;
-        if !is_signed(&rules.service_keys, &token)? {
-            if is_signed(&rules.keys, &token)? {
+    pub async fn verify_service(&self, token: &str) -> Result<ServiceIdentity, Refusal> {
+        let (token, header) = open(token)?;
+        self.await_key(KeyUse::Service, &header).await;
+        let rules = self.rules();
+        if !self.is_signed(&rules, KeyUse::Service, &token, &header) {
+            if self.is_signed(&rules, KeyUse::Client, &token, &header) {
                 let message = "a client's token is for the bridges; the gRPC API takes an API key, or a token that a key \
                                with `use = \"service\"` signed";
                 return Err(Refusal::new(Reason::PermissionDenied, message));
             }
             let message = "no configured key of services made the token's signature";
-            return Err(unauthenticated(message));
+            return Err(self.not_signed(KeyUse::Service, &header, message));
         }
         let claims = ServiceClaims::decode(&token.payload()?)?;
         rules.check_validity(&claims.validity, self.clock.wall())?;
@@ -240,7 +251,7 @@ impl TokenVerifier {
     /// # Errors
     /// [`Reason::TokenExpired`] when its time is over.
     pub fn recheck(&self, identity: &Identity) -> Result<(), Refusal> {
-        let leeway = self.rules.read().unwrap_or_else(PoisonError::into_inner).leeway;
+        let leeway = self.rules().leeway;
         if self.clock.wall() >= identity.expires_at.plus(leeway) {
             return Err(Refusal::new(Reason::TokenExpired, "the token has expired"));
         }
@@ -250,25 +261,85 @@ impl TokenVerifier {
     /// For how long a token may live that verifies now, by the rules of now.
     #[must_use]
     pub fn life_max(&self) -> Duration {
-        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        let rules = self.rules();
         rules.max_lifetime.saturating_add(rules.leeway)
     }
 
-    /// Which rules count: another number after they were replaced, so that whoever remembers a token knows to verify it
-    /// anew.
+    /// Which rules and keys count: another number after they were replaced, so that whoever remembers a token knows to
+    /// verify it anew.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        let published = self.published.as_ref().map_or(0, PublishedKeys::generation);
+        // Neither ever falls, so that the sum stays the same only if both do.
+        self.generation.load(Ordering::Acquire).wrapping_add(published)
+    }
+
+    fn rules(&self) -> Arc<ReadyRules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for the key of a token to be fetched, where that may be.
+    async fn await_key(&self, usage: KeyUse, header: &TokenHeader) {
+        if let Some(published) = &self.published {
+            let rules = self.rules();
+            if !rules.reserve(header) && rules.named_by(usage, header).next().is_none() {
+                published.await_key(usage, header).await;
+            }
+        }
+    }
+
+    /// Whether one of the keys for this use that the token names made its signature.
+    fn is_signed(
+        &self,
+        rules: &ReadyRules,
+        usage: KeyUse,
+        token: &SignedToken<'_>,
+        header: &TokenHeader,
+    ) -> bool {
+        let by_published = |published: &PublishedKeys| {
+            !rules.reserve(header) && published.signed(usage, token, header)
+        };
+        rules.named_by(usage, header).any(|key| key.signed(token))
+            || self.published.as_ref().is_some_and(by_published)
+    }
+
+    fn not_signed(&self, usage: KeyUse, header: &TokenHeader, message: &'static str) -> Refusal {
+        let published = self.published.as_ref();
+        let missing = published.and_then(|keys| keys.refusal_while_missing(usage, header));
+        missing.unwrap_or_else(|| unauthenticated(message))
     }
 }
 
-/// Whether one of the keys that the token names made its signature.
-fn is_signed(keys: &[VerificationKey], token: &SignedToken<'_>) -> Result<bool, Refusal> {
+/// The parts of a token, none of them trusted yet.
+fn open(token: &str) -> Result<(SignedToken<'_>, TokenHeader), Refusal> {
+    if token.len() > TOKEN_BYTES {
+        return Err(unauthenticated(format!("the token has more than {TOKEN_BYTES} bytes")));
+    }
+    let token = SignedToken::split(token)?;
     let header = token.header()?;
-    Ok(keys.iter().filter(|key| key.is_named_by(&header)).any(|key| key.signed(token)))
+    Ok((token, header))
 }
 
 impl ReadyRules {
+    /// The keys for this use that a token may be signed by.
+    fn named_by<'a>(
+        &'a self,
+        usage: KeyUse,
+        header: &'a TokenHeader,
+    ) -> impl Iterator<Item = &'a VerificationKey> {
+        let keys = match usage {
+            KeyUse::Client => &self.keys,
+            KeyUse::Service => &self.service_keys,
+        };
+        keys.iter().filter(|key| key.is_named_by(header))
+    }
+
+    /// Whether the `kid` of a token is the name of a key here: then it names no other, whatever an issuer publishes.
+    fn reserve(&self, header: &TokenHeader) -> bool {
+        let keys = || self.keys.iter().chain(&self.service_keys);
+        header.kid.as_deref().is_some_and(|kid| keys().any(|key| key.kid() == Some(kid)))
+    }
+
     /// Checks all that limits a token, and gives back when it ends.
     fn check_validity(&self, claims: &Validity, now: Timestamp) -> Result<Timestamp, Refusal> {
         self.check_issuer(claims)?;

@@ -16,7 +16,7 @@ pub(crate) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match identify(&backends, request.headers(), request.extensions().get()) {
+    match identify(&backends, request.headers(), request.extensions().get()).await {
         Ok(caller) => {
             // Nobody behind here needs the key, so nobody can log it.
             request.headers_mut().remove(AUTHORIZATION);
@@ -32,7 +32,7 @@ pub(crate) async fn authenticate(
 
 /// Who calls. A credential in the metadata counts before the certificate, so that a backend can call with less than its
 /// certificate allows.
-fn identify(
+async fn identify(
     backends: &Backends,
     headers: &HeaderMap,
     certificate: Option<&PeerCertificate>,
@@ -54,7 +54,7 @@ fn identify(
     if !looks_like_a_jwt(shown) {
         return Err(unauthenticated("this API key is not known"));
     }
-    backends.by_token(shown).unwrap_or_else(|| {
+    backends.by_token(shown).await.unwrap_or_else(|| {
         let message = "tokens are for the bridges; the gRPC API takes an API key";
         Err(Refusal::new(Reason::PermissionDenied, message))
     })
@@ -105,17 +105,23 @@ mod tests {
     use super::*;
     use crate::backends::{KnownCertificate, Rights, ServiceTokens};
     use crate::keys::{ApiKey, ApiKeys, KeyHash};
+    use futures_util::FutureExt;
+    use futures_util::future::{BoxFuture, ready};
     use http::HeaderValue;
     use std::sync::Arc;
 
     struct Tokens;
 
     impl ServiceTokens for Tokens {
-        fn verify(&self, token: &str) -> Result<(String, Rights), Refusal> {
-            match token {
+        fn verify<'a>(
+            &'a self,
+            token: &'a str,
+        ) -> BoxFuture<'a, Result<(String, Rights), Refusal>> {
+            let verdict = match token {
                 "good.token.x" => Ok(("billing".into(), rights())),
                 _ => Err(Refusal::new(Reason::PermissionDenied, "a client's")),
-            }
+            };
+            ready(verdict).boxed()
         }
     }
 
@@ -148,7 +154,8 @@ mod tests {
         }
         let certificate = names
             .map(|names| PeerCertificate::new(names.iter().map(|&name| name.to_owned()).collect()));
-        let identified = identify(&backends(), &headers, certificate.as_ref());
+        let identified = identify(&backends(), &headers, certificate.as_ref()).now_or_never();
+        let identified = identified.expect("nothing here waits");
         identified.map(|caller| caller.to_string()).map_err(|refusal| {
             assert!(!refusal.message().contains("fk_"), "{refusal}");
             refusal.reason()

@@ -7,6 +7,7 @@ use crate::keys::ApiKeys;
 use crate::scope::Scope;
 use fanline_core::Refusal;
 use fanline_core::pattern::Pattern;
+use futures_util::future::BoxFuture;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub trait ServiceTokens: Send + Sync {
     /// [`Reason::PermissionDenied`](fanline_core::Reason::PermissionDenied) for a client's token,
     /// [`Reason::TokenExpired`](fanline_core::Reason::TokenExpired) for one whose time is over, and
     /// [`Reason::Unauthenticated`](fanline_core::Reason::Unauthenticated) for any other.
-    fn verify(&self, token: &str) -> Result<(String, Rights), Refusal>;
+    fn verify<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<(String, Rights), Refusal>>;
 }
 
 /// A certificate that a backend may show instead of a key, once TLS has verified who issued it.
@@ -109,8 +110,8 @@ impl Backends {
     }
 
     /// Whose token was shown. None: nobody's is taken.
-    pub(crate) fn by_token(&self, shown: &str) -> Option<Result<Caller, Refusal>> {
-        let verified = self.tokens.as_ref()?.verify(shown);
+    pub(crate) async fn by_token(&self, shown: &str) -> Option<Result<Caller, Refusal>> {
+        let verified = self.tokens.as_ref()?.verify(shown).await;
         Some(verified.map(|(name, rights)| rights.of(format!("the service `{name}`"))))
     }
 

@@ -2,12 +2,13 @@
 
 use super::testing::{KeyPair, ec_pair, ed_pair, rsa_pair, sign, unsigned};
 use super::{
-    Algorithm, KeyMaterial, KeyUse, TokenKey, TokenKeyError, TokenRules, TokenRulesError,
-    TokenVerifier,
+    Algorithm, Identity, KeyMaterial, KeyUse, ServiceIdentity, TokenKey, TokenKeyError, TokenRules,
+    TokenRulesError, TokenVerifier,
 };
 use crate::limits::{TOKEN_BYTES, TOKEN_KEYS_PER_ALGORITHM, TOKEN_LEEWAY};
-use fanline_core::Reason;
 use fanline_core::clock::{Clock, ManualClock};
+use fanline_core::{Reason, Refusal};
+use futures_util::FutureExt;
 use jsonwebtoken::EncodingKey;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ fn a_true_token_is_taken_with_each_kind_of_key() {
         let desk = Desk::with_keys([client_key(None, algorithm, material)]);
         let header = format!(r#"{{"alg":"{algorithm:?}"}}"#);
         let token = sign(&header, &desk.claims(3600, ""), &signing, algorithm);
-        let identity = desk.verifier.verify(&token).unwrap();
+        let identity = desk.verify(&token).unwrap();
         assert_eq!(identity.user.unwrap().as_str(), "ada");
         assert_eq!(identity.expires_at.millis(), desk.clock.wall().millis() + 3_600_000);
     }
@@ -101,9 +102,7 @@ fn a_header_that_asks_for_anything_special_is_refused() {
     for typ in ["jwt", "at+JWT", "application/at+jwt"] {
         let header =
             format!(r#"{{"alg":"HS256","typ":"{typ}","jku":"https://evil.example","jwk":{{}}}}"#);
-        desk.verifier
-            .verify(&sign(&header, &desk.claims(60, ""), &desk.key, Algorithm::HS256))
-            .unwrap();
+        desk.verify(&sign(&header, &desk.claims(60, ""), &desk.key, Algorithm::HS256)).unwrap();
     }
 }
 
@@ -117,8 +116,8 @@ fn a_kid_selects_among_the_configured_keys() {
     let second = EncodingKey::from_secret(&second);
     let signed = |header: &str, key| sign(header, &desk.claims(60, ""), key, Algorithm::HS256);
 
-    desk.verifier.verify(&signed(r#"{"alg":"HS256","kid":"k2"}"#, &second)).unwrap();
-    desk.verifier.verify(&signed(HEADER, &second)).unwrap();
+    desk.verify(&signed(r#"{"alg":"HS256","kid":"k2"}"#, &second)).unwrap();
+    desk.verify(&signed(HEADER, &second)).unwrap();
     desk.refuses(&signed(r#"{"alg":"HS256","kid":"k1"}"#, &second));
     desk.refuses(&signed(r#"{"alg":"HS256","kid":"../k2"}"#, &second));
 }
@@ -144,12 +143,12 @@ fn a_token_is_a_services_by_the_use_of_its_key_alone() {
     let service = EncodingKey::from_secret(&service);
     let claims = |seconds| desk.claims(seconds, r#","scopes":["publish"],"channels":["a:*"]"#);
     let token = |claims: &str| sign(HEADER, claims, &service, Algorithm::HS256);
-    let verified = desk.verifier.verify_service(&token(&claims(60))).unwrap();
+    let verified = desk.verify_service(&token(&claims(60))).unwrap();
     assert_eq!(verified.scopes, ["publish"]);
     assert_eq!(verified.channels.len(), 1);
     desk.refuses(&token(&desk.claims(60, "")));
 
-    let reason = |token: &str| desk.verifier.verify_service(token).unwrap_err().reason();
+    let reason = |token: &str| desk.verify_service(token).unwrap_err().reason();
     let stranger = EncodingKey::from_secret(b"a guess of at least thirty-two bytes");
     let table = [
         (desk.token(&claims(60)), Reason::PermissionDenied),
@@ -171,9 +170,9 @@ fn a_token_ends_at_exp_and_the_leeway() {
     let desk = Desk::new();
     let token = desk.token(&desk.claims(60, ""));
     desk.clock.advance(Duration::from_millis(64_999));
-    desk.verifier.verify(&token).unwrap();
+    desk.verify(&token).unwrap();
     desk.clock.advance(Duration::from_millis(1));
-    assert_eq!(desk.verifier.verify(&token).unwrap_err().reason(), Reason::TokenExpired);
+    assert_eq!(desk.verify(&token).unwrap_err().reason(), Reason::TokenExpired);
 }
 
 #[test]
@@ -181,7 +180,7 @@ fn a_token_without_end_or_with_one_too_far_ahead_is_refused() {
     let desk = Desk::new();
     desk.refuses(&desk.token(r#"{"sub":"ada"}"#));
     let day = 24 * 3600;
-    desk.verifier.verify(&desk.token(&desk.claims(day + 5, ""))).unwrap();
+    desk.verify(&desk.token(&desk.claims(day + 5, ""))).unwrap();
     desk.refuses(&desk.token(&desk.claims(day + 6, "")));
     desk.refuses(&desk.token(r#"{"sub":"ada","exp":253402300799}"#));
 }
@@ -190,11 +189,11 @@ fn a_token_without_end_or_with_one_too_far_ahead_is_refused() {
 fn a_token_from_the_future_is_refused_until_its_time() {
     let desk = Desk::new();
     let now = desk.clock.wall().seconds();
-    desk.verifier.verify(&desk.token(&desk.claims(60, &format!(r#","nbf":{}"#, now + 5)))).unwrap();
+    desk.verify(&desk.token(&desk.claims(60, &format!(r#","nbf":{}"#, now + 5)))).unwrap();
     let early = desk.token(&desk.claims(60, &format!(r#","nbf":{}"#, now + 6)));
     desk.refuses(&early);
     desk.clock.advance(Duration::from_secs(1));
-    desk.verifier.verify(&early).unwrap();
+    desk.verify(&early).unwrap();
     desk.refuses(&desk.token(&desk.claims(60, &format!(r#","nbf":"{now}""#))));
 }
 
@@ -211,7 +210,7 @@ fn issuer_and_audience_are_required_once_configured() {
         r#","iss":"https://issuer.example","aud":"fanline""#,
         r#","iss":"https://issuer.example","aud":["other","fanline"]"#,
     ] {
-        desk.verifier.verify(&claims(good)).unwrap();
+        desk.verify(&claims(good)).unwrap();
     }
     for bad in [
         "",
@@ -285,12 +284,12 @@ proptest! {
         let at = at.index(good.len());
         let forged = format!("{}{with}{}", &good[..at], &good[at + 1..]);
         prop_assume!(forged != good);
-        prop_assert!(desk.verifier.verify(&forged).is_err());
+        prop_assert!(desk.verify(&forged).is_err());
     }
 
     #[test]
     fn no_text_makes_it_panic(text in ".{0,64}") {
-        prop_assert!(Desk::new().verifier.verify(&text).is_err());
+        prop_assert!(Desk::new().verify(&text).is_err());
     }
 }
 
@@ -316,6 +315,15 @@ impl Desk {
         Desk { verifier, clock, key: EncodingKey::from_secret(SECRET) }
     }
 
+    /// Nothing is fetched here, so that no verdict has to be waited for.
+    fn verify(&self, token: &str) -> Result<Identity, Refusal> {
+        self.verifier.verify(token).now_or_never().expect("there is nothing to wait for")
+    }
+
+    fn verify_service(&self, token: &str) -> Result<ServiceIdentity, Refusal> {
+        self.verifier.verify_service(token).now_or_never().expect("there is nothing to wait for")
+    }
+
     /// Claims of Ada that end in so many seconds; `more` starts with a comma.
     fn claims(&self, seconds: u64, more: &str) -> String {
         format!(r#"{{"sub":"ada","exp":{}{more}}}"#, self.clock.wall().seconds() + seconds)
@@ -327,7 +335,7 @@ impl Desk {
 
     #[track_caller]
     fn refuses(&self, token: &str) {
-        let refusal = self.verifier.verify(token).unwrap_err();
+        let refusal = self.verify(token).unwrap_err();
         assert_eq!(refusal.reason(), Reason::Unauthenticated, "{refusal}");
         let longest_part = token.split('.').max_by_key(|part| part.len()).unwrap_or_default();
         assert!(longest_part.len() < 8 || !refusal.message().contains(longest_part), "{refusal}");

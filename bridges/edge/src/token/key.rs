@@ -1,12 +1,13 @@
-//! The keys that tokens are verified with, checked once at start.
+//! The keys that tokens are verified with, checked before the first of them.
 //!
-//! A key decides its algorithm; a token only repeats it. Fetched key sets (JWKS) are not here.
+//! A key decides its algorithm; a token only repeats it. How keys that an issuer publishes are read is in
+//! [`jwk`](super::jwk).
 
 use super::header::{SignedToken, TokenHeader};
 use crate::limits::{TOKEN_RSA_BITS, TOKEN_SECRET_BYTES};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
-    RsaPublicKeyComponents, VerificationAlgorithm,
+    RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, VerificationAlgorithm,
 };
 use jsonwebtoken::{AlgorithmFamily, DecodingKey};
 use std::fmt;
@@ -79,6 +80,16 @@ pub enum TokenKeyError {
     ShortRsa(usize),
 }
 
+/// What a public key is made of, as big-endian bytes without leading zeros.
+pub(super) enum KeyNumbers {
+    /// Modulus and exponent.
+    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    /// A point of one of the NIST curves, uncompressed: 4, x, y.
+    Ec(Vec<u8>),
+    /// A point of Ed25519.
+    Ed(Vec<u8>),
+}
+
 /// A key that was checked and is ready to verify.
 #[derive(Debug)]
 pub(super) struct VerificationKey {
@@ -95,6 +106,33 @@ impl VerificationKey {
             KeyMaterial::PublicKeyPem(pem) => public_key(pem, algorithm)?,
         };
         Ok(VerificationKey { kid: key.kid.clone(), algorithm, key: decoding })
+    }
+
+    /// The public key of these numbers.
+    pub(super) fn published(
+        kid: Option<String>,
+        algorithm: Algorithm,
+        numbers: &KeyNumbers,
+    ) -> Result<Self, TokenKeyError> {
+        let key = match numbers {
+            KeyNumbers::Rsa { modulus, exponent } => {
+                check_numbers(modulus, exponent, algorithm)?;
+                DecodingKey::from_rsa_raw_components(modulus, exponent)
+            }
+            KeyNumbers::Ec(point) => {
+                check_curve(point, algorithm)?;
+                DecodingKey::from_ec_der(point)
+            }
+            KeyNumbers::Ed(point) => {
+                check_curve(point, algorithm)?;
+                DecodingKey::from_ed_der(point)
+            }
+        };
+        Ok(VerificationKey { kid, algorithm, key })
+    }
+
+    pub(super) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
     }
 
     pub(super) fn algorithm(&self) -> Algorithm {
@@ -152,8 +190,19 @@ type KeyCheck = fn(&[u8], Algorithm) -> Result<(), TokenKeyError>;
 fn check_size(rsa: &[u8], algorithm: Algorithm) -> Result<(), TokenKeyError> {
     let key =
         aws_lc_rs::rsa::PublicKey::from_der(rsa).map_err(|_| TokenKeyError::Mismatch(algorithm))?;
-    let bits = RsaPublicKeyComponents::<Vec<u8>>::from(&key).n.len() * 8;
-    if bits < TOKEN_RSA_BITS { Err(TokenKeyError::ShortRsa(bits)) } else { Ok(()) }
+    let RsaPublicKeyComponents::<Vec<u8>> { n, e } = RsaPublicKeyComponents::from(&key);
+    check_numbers(&n, &e, algorithm)
+}
+
+fn check_numbers(n: &[u8], e: &[u8], algorithm: Algorithm) -> Result<(), TokenKeyError> {
+    let bits = n.len() * 8;
+    if bits < TOKEN_RSA_BITS {
+        return Err(TokenKeyError::ShortRsa(bits));
+    }
+    RsaPublicKeyComponents { n, e }
+        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+        .map(drop)
+        .map_err(|_| TokenKeyError::Mismatch(algorithm))
 }
 
 fn check_curve(point: &[u8], algorithm: Algorithm) -> Result<(), TokenKeyError> {
