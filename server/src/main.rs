@@ -9,6 +9,8 @@ mod commands;
 mod config;
 mod console;
 mod docs;
+mod http_client;
+mod jwks;
 mod lifecycle;
 mod listener;
 mod mint;

@@ -14,6 +14,8 @@ use fanline_core::command::peers;
 use fanline_core::hub::HubParts;
 use fanline_core::metrics::HubMetrics;
 use fanline_core::random::Random;
+use fanline_edge::metrics::KeySetMetrics;
+use fanline_edge::token::PublishedKeys;
 use fanline_edge::{
     Admission, Drain, Edge, EdgeMetrics, EdgeParts, OriginPolicy, RateLimit, TokenVerifier,
 };
@@ -26,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use crate::broker::{self, BrokerParts};
 use crate::config::{ConfigOrigin, DocsSettings, PublicSettings, Settings};
 use crate::docs::{self, Documents};
+use crate::jwks::KeyFetcher;
 use crate::lifecycle::{Ended, Shutdown, Signals};
 use crate::listener::{Listener, ListenerMetrics, ListenerOptions};
 use crate::ops::{self, Readiness};
@@ -71,6 +74,7 @@ impl Node {
             ops,
             broker,
             tokens,
+            jwks,
             api_keys,
             namespaces,
             catalog,
@@ -126,7 +130,7 @@ impl Node {
             namespaces,
             limits: limits.clone(),
             clock: Arc::clone(&clock),
-            random,
+            random: random.clone(),
             metrics: HubMetrics::register(&mut registry),
         };
         let hub = Hub::start(parts, &lasting, shutdown.stop.clone());
@@ -137,12 +141,23 @@ impl Node {
             let hub = hub.clone();
             move || (!hub.knows_revoked()).then_some("it is not known yet which tokens are revoked")
         });
-        let tokens = TokenVerifier::new(tokens, Arc::clone(&clock)).context("[tokens]")?;
+        let published_keys =
+            PublishedKeys::none(Arc::clone(&clock), KeySetMetrics::register(&mut registry));
+        let tokens = TokenVerifier::new(tokens, Arc::clone(&clock))
+            .context("[tokens]")?
+            .with_published_keys(published_keys.clone());
+        let readiness = readiness.with("jwks", {
+            let keys = published_keys.clone();
+            move || keys.are_missing().then_some("the keys of [tokens.jwks] were not fetched yet")
+        });
+        let published_keys =
+            KeyFetcher::start(published_keys, jwks, random, &lasting, shutdown.stop.clone());
         let reload = Reload {
             origin,
             hub: hub.clone(),
             api_keys: api_keys.clone(),
             tokens: tokens.clone(),
+            published_keys,
             catalog: LiveCatalog::default(),
             metrics: ReloadMetrics::register(&mut registry),
         };

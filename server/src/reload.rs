@@ -24,6 +24,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{debug, error, info, warn};
 
 use crate::config::{Config, ConfigOrigin};
+use crate::jwks::KeyFetcher;
 use crate::lifecycle::Shutdown;
 
 /// Between two looks at the files of a watched catalog. Polled, because a catalog is small and polling works on every
@@ -37,6 +38,7 @@ pub(crate) struct Reload {
     pub(crate) hub: Hub,
     pub(crate) api_keys: ApiKeys,
     pub(crate) tokens: TokenVerifier,
+    pub(crate) published_keys: KeyFetcher,
     pub(crate) catalog: LiveCatalog,
     pub(crate) metrics: ReloadMetrics,
 }
@@ -91,6 +93,7 @@ impl Reload {
         self.hub.replace_namespaces(settings.namespaces);
         self.api_keys.replace(&settings.api_keys);
         self.tokens.replace(rules);
+        self.published_keys.configure(settings.jwks);
         self.put_in_force(settings.catalog);
         for warning in &settings.warnings {
             warn!("{warning}");

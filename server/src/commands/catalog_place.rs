@@ -11,7 +11,7 @@ use fanline_asyncapi::{Catalog, demo};
 use http::StatusCode;
 use tokio::time::timeout;
 
-use super::target::Target;
+use super::target::{ANSWER_BYTES, Target};
 
 /// How long a hub may take to give its document.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -102,7 +102,7 @@ async fn fetch(url: &str) -> Result<String> {
     };
     let exchange = async {
         let answer = target.get(document, None).await?;
-        Ok((answer.status(), answer.bytes().await?))
+        Ok((answer.status(), answer.bytes(ANSWER_BYTES).await?))
     };
     let answer: Result<_> = timeout(FETCH_TIMEOUT, exchange)
         .await

@@ -7,14 +7,14 @@ use fanline_core::limits::WORKER_COMMANDS_MAX;
 use fanline_grpc::handlers::HandlerOptions;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 
 use super::checker::Checker;
 use super::path::Path;
 use super::secret::Secret;
 use super::section::section;
 use super::text::DurationText;
-use super::tls::{Certificate, certificates, private_key};
+use super::tls::{Certificate, certificates, private_key, trusted};
 
 /// Most tries after the first: with pauses that double, more would outlast any client.
 const RETRIES_MAX: u32 = 10;
@@ -96,20 +96,7 @@ impl HandlerConfig {
 
     /// TLS for calls: which authorities are trusted, and what the hub shows.
     fn tls(&self, path: &Path, checker: &mut Checker<'_>) -> Option<Arc<ClientConfig>> {
-        let mut trusted = RootCertStore::empty();
-        if let Some(ca) = &self.ca {
-            let path = path.key("ca");
-            let ca = certificates(&checker.reveal(ca, &path)?, &path, checker);
-            trusted.add_parsable_certificates(ca);
-        } else {
-            let found = rustls_native_certs::load_native_certs();
-            trusted.add_parsable_certificates(found.certs);
-            checker.require(
-                !trusted.is_empty(),
-                &path.key("url"),
-                "needs 'ca': this machine trusts no authority of its own",
-            );
-        }
+        let trusted = trusted(self.ca.as_ref(), &path.key("ca"), &path.key("url"), checker)?;
         let shown = match (&self.cert, &self.key) {
             (None, None) => None,
             (cert, key) => {
@@ -125,7 +112,7 @@ impl HandlerConfig {
                 Some(Certificate::new(chain, key))
             }
         };
-        Certificate::client(shown.as_ref(), trusted)
+        Certificate::client(shown.as_ref(), trusted, b"h2")
             .map_err(|error| {
                 checker.refuse(&path.key("key"), format!("does not go with 'cert': {error}"));
             })

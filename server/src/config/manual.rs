@@ -13,6 +13,7 @@ use super::drain::DrainConfig;
 use super::grpc::GrpcConfig;
 use super::handlers::HandlerConfig;
 use super::history::HistoryConfig;
+use super::jwks::JwksConfig;
 use super::limits::LimitsConfig;
 use super::namespaces::NamespaceConfig;
 use super::ops::OpsConfig;
@@ -44,6 +45,7 @@ pub(crate) fn manual() -> String {
     section::<BrokerConfig>(&mut manual, "[broker]", Use::AsIs);
     section::<TokensConfig>(&mut manual, "[tokens]", Use::AsIs);
     section::<TokenKeyConfig>(&mut manual, "[[tokens.keys]]", Use::FillIn);
+    section::<JwksConfig>(&mut manual, "[tokens.jwks]", Use::FillIn);
     section::<ApiKeyConfig>(&mut manual, "[[api_keys]]", Use::FillIn);
     section::<HistoryConfig>(&mut manual, "[history]", Use::AsIs);
     section::<NamespaceConfig>(&mut manual, "[namespaces.chat]", Use::FillIn);

@@ -16,6 +16,7 @@ use super::docs::DocsSettings;
 use super::drain::DrainSettings;
 use super::error::ConfigError;
 use super::grpc::GrpcSettings;
+use super::jwks::JwksSettings;
 use super::public::PublicSettings;
 use super::telemetry::TelemetrySettings;
 use super::{Config, api_keys, handlers, namespaces};
@@ -28,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) ops: SocketAddr,
     pub(crate) broker: BrokerSettings,
     pub(crate) tokens: TokenRules,
+    pub(crate) jwks: Option<JwksSettings>,
     pub(crate) api_keys: ApiKeys,
     pub(crate) namespaces: Namespaces,
     pub(crate) catalog: Option<Arc<Catalog>>,
@@ -52,6 +54,7 @@ impl Config {
             ops: self.ops.listen.0,
             broker: self.broker.check(checker),
             tokens: self.tokens.check(checker),
+            jwks: self.tokens.jwks.as_ref().and_then(|jwks| jwks.check(checker)),
             api_keys: api_keys::check(&self.api_keys, checker),
             namespaces: namespaces::check(
                 &self.namespaces,

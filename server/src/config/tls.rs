@@ -90,13 +90,15 @@ impl Certificate {
         Ok(Arc::new(config))
     }
 
-    /// TLS for calls of gRPC: to servers of the `trusted` authorities, which are shown a certificate if there is one.
+    /// TLS for calls in a `protocol`: to servers of the `trusted` authorities, which are shown a certificate if there is
+    /// one.
     ///
     /// # Errors
     /// The key does not go with the certificate.
     pub(crate) fn client(
         shown: Option<&Certificate>,
         trusted: RootCertStore,
+        protocol: &[u8],
     ) -> anyhow::Result<Arc<ClientConfig>> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
@@ -108,9 +110,33 @@ impl Certificate {
             }
             None => builder.with_no_client_auth(),
         };
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         Ok(Arc::new(config))
     }
+}
+
+/// The authorities that a server the hub calls may have its certificate from: those of a file, or else of the machine. `url`
+/// is the key of the server's address.
+pub(crate) fn trusted(
+    ca: Option<&Secret>,
+    path: &Path,
+    url: &Path,
+    checker: &mut Checker<'_>,
+) -> Option<RootCertStore> {
+    let mut trusted = RootCertStore::empty();
+    if let Some(ca) = ca {
+        let ca = certificates(&checker.reveal(ca, path)?, path, checker);
+        trusted.add_parsable_certificates(ca);
+    } else {
+        let found = rustls_native_certs::load_native_certs();
+        trusted.add_parsable_certificates(found.certs);
+        checker.require(
+            !trusted.is_empty(),
+            url,
+            "needs 'ca': this machine trusts no authority of its own",
+        );
+    }
+    Some(trusted)
 }
 
 /// The private key in a PEM file.

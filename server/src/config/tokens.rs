@@ -1,4 +1,5 @@
-//! `[tokens]` and `[[tokens.keys]]`: which tokens of clients and services are good.
+//! `[tokens]` and `[[tokens.keys]]`: which tokens of clients and services are good. Keys that an issuer publishes are in
+//! `jwks.rs`.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use fanline_edge::token::{self, Algorithm, KeyMaterial, TokenKey, TokenRules, To
 use serde::{Deserialize, Serialize};
 
 use super::checker::Checker;
+use super::jwks::JwksConfig;
 use super::path::Path;
 use super::secret::Secret;
 use super::section::section;
@@ -28,6 +30,8 @@ section! {
         max_lifetime: DurationText = DurationText::seconds(24 * 3600);
         /// The keys, in sections of their own: see `[[tokens.keys]]`.
         keys: Vec<TokenKeyConfig> = Vec::new();
+        /// The keys that the issuer publishes, in a section of their own: see `[tokens.jwks]`.
+        jwks: Option<JwksConfig> = None;
     }
 }
 
@@ -58,6 +62,15 @@ pub(crate) enum KeyUse {
 }
 
 shape_of_words!(Algorithm, KeyUse);
+
+impl From<KeyUse> for token::KeyUse {
+    fn from(usage: KeyUse) -> Self {
+        match usage {
+            KeyUse::Client => token::KeyUse::Client,
+            KeyUse::Service => token::KeyUse::Service,
+        }
+    }
+}
 
 /// A key that signs tokens of clients, and what these must say.
 #[derive(Debug)]
@@ -95,7 +108,14 @@ impl TokensConfig {
             &path.key("max_lifetime"),
             "must be more than zero",
         );
-        if self.keys.iter().all(|key| key.r#use == KeyUse::Service) {
+        if self.jwks.is_some() && self.issuer.is_none() {
+            checker.warn(
+                &path.key("issuer"),
+                "is not set: whoever else signs with the keys of [tokens.jwks] can let clients in",
+            );
+        }
+        let published = self.jwks.iter().map(|jwks| jwks.r#use);
+        if self.keys.iter().map(|key| key.r#use).chain(published).all(|of| of == KeyUse::Service) {
             checker.warn(
                 &path,
                 "has no key for clients: only what namespaces open to \"anyone\" can be reached",
@@ -150,10 +170,7 @@ impl TokenKeyConfig {
                 return None;
             }
         };
-        let usage = match self.r#use {
-            KeyUse::Client => token::KeyUse::Client,
-            KeyUse::Service => token::KeyUse::Service,
-        };
+        let usage = self.r#use.into();
         let key = TokenKey { kid: self.kid.clone(), algorithm, material, usage };
         let name = self.kid.as_ref().map(|kid| format!(" for '{kid}'")).unwrap_or_default();
         if let Some(fault) = fault(&key) {

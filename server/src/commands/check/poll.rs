@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::transport::{Closed, Transport, lost, text};
-use crate::commands::target::{Target, path};
+use crate::commands::target::{ANSWER_BYTES, Target, path};
 
 /// The client, between two polls.
 pub(super) struct Poll {
@@ -75,7 +75,7 @@ impl Poll {
         if ![StatusCode::OK, StatusCode::GONE].contains(&status) {
             return Err(Closed::Refused(status));
         }
-        let answer: Value = answer.json().await?;
+        let answer: Value = answer.json(ANSWER_BYTES).await?;
         text(&answer, "cursor")?.clone_into(&mut self.cursor);
         self.lost = lost(&answer["channels"][&self.channel]);
         if status == StatusCode::OK {

@@ -5,7 +5,8 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::transport::{Closed, Transport, lost, text};
-use crate::commands::target::{Answer, Target, path};
+use crate::commands::target::{Target, path};
+use crate::http_client::Answer;
 
 /// An event is far smaller; what goes on without an end is no stream of a hub.
 const UNREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
