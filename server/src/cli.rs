@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fanline_asyncapi::diff::Class;
 use fanline_asyncapi::document::Perspective;
+use fanline_client::PUBLISH_PATIENCE_MAX;
 use fanline_core::pattern::Pattern;
 use fanline_grpc::keys::Scope;
 
@@ -192,8 +193,22 @@ pub(crate) struct Publish {
     /// Idempotency key: the same one within its window publishes once, so a repeated command does no harm
     #[arg(long)]
     pub(crate) key: Option<String>,
+    /// How long to try again while the hub or its broker is away; 150s at most
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = patience)]
+    pub(crate) patience: std::time::Duration,
     #[command(flatten)]
     pub(crate) hub: Hub,
+}
+
+/// How long to try again; a longer one would not end within the idempotency window of the hub.
+fn patience(text: &str) -> Result<std::time::Duration, String> {
+    let patience = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if patience > PUBLISH_PATIENCE_MAX {
+        return Err(
+            "150s at most: after that the hub may no longer know what it has published".to_owned()
+        );
+    }
+    Ok(patience)
 }
 
 #[derive(Args, Debug)]

@@ -51,11 +51,24 @@ impl Process {
 
     /// The first line of standard output that `wanted` accepts, whenever it comes.
     pub async fn stdout_line(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let mut stdout = self.stdout.clone();
+        self.line(self.stdout.clone(), what, wanted).await
+    }
+
+    /// The first line of standard error that `wanted` accepts, whenever it comes.
+    pub async fn stderr_line(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        self.line(self.stderr.clone(), what, wanted).await
+    }
+
+    async fn line(
+        &self,
+        mut output: watch::Receiver<Vec<String>>,
+        what: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> String {
         let lines = within(
             DEADLINE,
             &format!("{what} from {}", self.name),
-            stdout.wait_for(|lines| lines.iter().any(|line| wanted(line))),
+            output.wait_for(|lines| lines.iter().any(|line| wanted(line))),
         )
         .await;
         match lines {

@@ -186,6 +186,7 @@ mod tests {
                 format!("gap {}..{} {reason}", from.offset, to.offset)
             }
             Item::Interrupted(failure) => failure.to_string(),
+            Item::Resumed => "resumed".to_owned(),
         };
         items.into_iter().map(short).collect()
     }

@@ -27,6 +27,8 @@ pub enum Item {
     /// The hub is away. The subscription goes on where it stood as soon as it can; nothing needs to be done. Told once for
     /// each break.
     Interrupted(Failure),
+    /// The hub is back after [`Interrupted`](Self::Interrupted), and the subscription goes on.
+    Resumed,
 }
 
 /// An event.

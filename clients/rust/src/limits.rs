@@ -13,9 +13,9 @@ pub(crate) const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long a publish is tried again, unless the builder says otherwise: longer than a hub takes to restart.
 pub(crate) const PUBLISH_PATIENCE: Duration = Duration::from_secs(30);
-/// The longest that it may be told to be: half of the hub's `idempotency_window` (5 min), after which a retry would
+/// The longest that [`publish_patience`](crate::ClientBuilder::publish_patience) may be: half of the hub's `idempotency_window` (5 min), after which a retry would
 /// publish a second time.
-pub(crate) const PUBLISH_PATIENCE_MAX: Duration = Duration::from_secs(150);
+pub const PUBLISH_PATIENCE_MAX: Duration = Duration::from_secs(150);
 
 /// The most that a first retry waits; it doubles with each.
 pub(crate) const BACKOFF_FIRST: Duration = Duration::from_millis(100);

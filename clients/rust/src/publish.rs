@@ -1,10 +1,10 @@
 //! Publishing an event, once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time;
 use tonic::Request;
 
 use crate::backoff::Backoff;
@@ -32,12 +32,30 @@ impl Client {
     /// Not cancel-safe: whether the event was published is then unknown. With an idempotency key of your own you can publish
     /// it again.
     pub async fn publish(&self, publication: Publication) -> Result<Published, Failure> {
+        self.publish_telling(publication, |_retry| {}).await
+    }
+
+    /// [`publish`](Self::publish), telling of each attempt that failed and is to be repeated: for a person who waits, or a
+    /// log.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`publish`](Self::publish).
+    pub async fn publish_telling(
+        &self,
+        publication: Publication,
+        mut tell: impl FnMut(&Retry),
+    ) -> Result<Published, Failure> {
         let mut event = PublishRequest::from(publication);
         if event.idempotency_key.is_empty() {
             event.idempotency_key = self.random.key();
         }
         let mut publisher = PublisherClient::new(self.connection());
-        let deadline = Instant::now() + self.patience;
+        let deadline = time::Instant::now() + self.patience;
         let mut backoff = Backoff::default();
         loop {
             let mut attempt = Request::new(event.clone());
@@ -50,9 +68,21 @@ impl Client {
                 return Err(failure);
             };
             tracing::debug!(channel = event.channel, %failure, "publishing again");
+            tell(&Retry { failure, at: at.into_std(), until: deadline.into_std() });
             until(Some(at)).await;
         }
     }
+}
+
+/// A publish is not done yet, and is tried again.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// What became of the last attempt.
+    pub failure: Failure,
+    /// When the next one begins.
+    pub at: Instant,
+    /// When the patience is over, and the publish fails.
+    pub until: Instant,
 }
 
 /// An event to publish.

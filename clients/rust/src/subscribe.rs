@@ -33,7 +33,7 @@ impl Client {
 pub struct Subscription {
     client: Client,
     cursors: Cursors,
-    /// Ready for the reader; what one message of the hub makes, which is two at most.
+    /// Ready for the reader; what one message of the hub makes, which is three at most.
     items: VecDeque<Item>,
     stream: Option<Streaming<SubscribeResponse>>,
     backoff: Backoff,
@@ -84,7 +84,9 @@ impl Subscription {
         };
         let response = stream.message().await?.ok_or_else(Failure::ended)?;
         self.backoff.reset();
-        self.retry_at = None;
+        if self.retry_at.take().is_some() {
+            self.items.push_back(Item::Resumed);
+        }
         match response.item {
             Some(item) => self.cursors.take(item, &mut self.items),
             // An item that a newer hub knows.

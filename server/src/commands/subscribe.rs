@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use fanline_client::{Item, Selector};
@@ -16,6 +17,7 @@ pub(super) async fn run(arguments: Subscribe) -> Result<ExitCode> {
     let line = if json || !io::stdout().is_terminal() { EventLine::Json } else { EventLine::Text };
     let selector = since.map_or_else(|| Selector::live(&*channel), |start| start.of(&channel));
     let mut subscription = client::connect(hub).await?.subscribe([selector]);
+    let mut away_since = None;
     loop {
         match subscription.next().await? {
             Item::Subscribed { channel, position } => {
@@ -26,7 +28,14 @@ pub(super) async fn run(arguments: Subscribe) -> Result<ExitCode> {
                 eprintln!("fanline: events after {from} up to {to} are lost ({reason})");
             }
             Item::Interrupted(failure) => {
-                eprintln!("fanline: the stream broke ({failure}); it goes on once the hub is back");
+                away_since = Some(Instant::now());
+                eprintln!(
+                    "fanline: waiting for the hub: {failure}; {channel} goes on where it stood as soon as it is back"
+                );
+            }
+            Item::Resumed => {
+                let away = away_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+                eprintln!("fanline: the hub is back after {:.1} s", away.as_secs_f64());
             }
             Item::Event(event) => {
                 let mut out = io::stdout().lock();

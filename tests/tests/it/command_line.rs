@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, Token, Upgrade, fanline};
+use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, RedisServer, Token, Upgrade, fanline};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -75,23 +75,50 @@ async fn publish_and_subscribe_work_against_a_hub_in_production() {
     let hub = Hub::start().await;
     let mut room = hub.room(&Token::user("ada").everything_in(&["chat:*"])).await;
     room.join("chat:lobby").await;
-    let on_hub = |arguments: &[&str]| {
-        let mut command = fanline();
-        command.args(arguments);
-        command.arg("--url").arg(format!("http://{}", hub.addresses.grpc));
-        command.arg("--api-key").arg(ApiKey::all().secret);
-        Process::spawn("fanline", command)
-    };
-    let mut publisher = on_hub(&["publish", "chat:lobby", r#"{"text":"from a shell"}"#]);
+    let mut publisher = on(&hub, &["publish", "chat:lobby", r#"{"text":"from a shell"}"#]);
     assert!(publisher.exit().await.success(), "{}", publisher.output());
     assert_eq!(room.event().await["data"], json!({"text": "from a shell"}));
 
-    let mut subscriber = on_hub(&["subscribe", "chat:lobby", "--since", "earliest", "--json"]);
+    let mut subscriber = on(&hub, &["subscribe", "chat:lobby", "--since", "earliest", "--json"]);
     let line = subscriber.stdout_line("the event", |line| line.contains("from a shell")).await;
     let event: Value = serde_json::from_str(&line).expect("a line of JSON");
     assert_eq!(event["data"], json!({"text": "from a shell"}));
     hub.publish(Publication::to("chat:lobby", "second")).await;
     subscriber.stdout_line("the next event", |line| line.contains("second")).await;
+}
+
+#[tokio::test]
+async fn publish_says_what_it_waits_for_and_goes_on_when_it_is_back() {
+    let mut redis = RedisServer::start().await;
+    let hub = Hub::builder().on(&redis).start().await;
+    redis.kill();
+
+    let mut impatient = on(&hub, &["publish", "chat:lobby", "1", "--patience", "1ms"]);
+    assert!(!impatient.exit().await.success());
+    assert!(impatient.stderr().contains("gave up after 1ms"), "{}", impatient.output());
+
+    let mut publisher = on(&hub, &["publish", "chat:lobby", "1", "--patience", "150s"]);
+    let line =
+        publisher.stderr_line("what it waits for", |line| line.contains("not published yet")).await;
+    assert!(line.contains("BROKER_UNAVAILABLE") && line.contains("for up to 1"), "{line}");
+    redis.restart().await;
+    assert!(publisher.exit().await.success(), "{}", publisher.output());
+    assert!(publisher.stdout().contains("event "), "{}", publisher.output());
+}
+
+#[tokio::test]
+async fn subscribe_says_that_the_hub_is_away_and_that_it_is_back() {
+    let builder = Hub::builder();
+    let mut hub = builder.clone().start().await;
+    let mut subscriber = on(&hub, &["subscribe", "chat:lobby"]);
+    subscriber.stderr_line("its start", |line| line.contains("following chat:lobby")).await;
+    hub.process.kill().await;
+    subscriber.stderr_line("the break", |line| line.contains("waiting for the hub")).await;
+
+    let hub = builder.set("grpc.listen", hub.addresses.grpc.to_string()).start().await;
+    subscriber.stderr_line("the end of it", |line| line.contains("the hub is back after")).await;
+    hub.publish(Publication::to("chat:lobby", "again")).await;
+    subscriber.stdout_line("the event", |line| line.contains("again")).await;
 }
 
 #[tokio::test]
@@ -198,4 +225,13 @@ fn check(path: &Path) -> Process {
     let mut command = fanline();
     command.args(["config", "check", "--config"]).arg(path);
     Process::spawn("fanline config check", command)
+}
+
+/// A command that calls the hub, with a key that may do everything.
+fn on(hub: &Hub, arguments: &[&str]) -> Process {
+    let mut command = fanline();
+    command.args(arguments);
+    command.arg("--url").arg(format!("http://{}", hub.addresses.grpc));
+    command.arg("--api-key").arg(ApiKey::all().secret);
+    Process::spawn("fanline", command)
 }

@@ -39,16 +39,19 @@ async fn events_come_once_and_in_order_though_the_hub_is_killed_and_started_anew
     working.spawn(async move {
         let mut numbers = Vec::new();
         let mut interruptions = Vec::new();
+        let mut resumptions = 0;
         while numbers.len() < usize::try_from(EVENTS).expect("it is small") {
             let item = within(DEADLINE, "an event", subscription.next()).await;
             match item.expect("it goes on") {
                 Item::Event(event) => numbers.push(event.json::<u64>().expect("a number")),
                 Item::Interrupted(failure) => interruptions.push(failure),
+                Item::Resumed => resumptions += 1,
                 item @ (Item::Subscribed { .. } | Item::Gap(_)) => panic!("not an event: {item:?}"),
             }
         }
         assert_eq!(numbers, (1..=EVENTS).collect::<Vec<_>>());
         assert_eq!(interruptions.len(), 1, "the hub was away once: {interruptions:?}");
+        assert_eq!(resumptions, 1, "and came back once");
     });
     third.await.expect("a third is published");
     let address = hub.addresses.grpc.to_string();
