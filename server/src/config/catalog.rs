@@ -17,7 +17,8 @@ section! {
     /// The event catalog: which events there are, on which channels, and what their data looks like. Events that break
     /// it are refused, see 'schema' of the namespaces.
     CatalogConfig {
-        /// Its folder, with catalog.toml in it; "builtin:demo" is the one of `fanline dev`. Not set: no event is checked.
+        /// Its folder, with catalog.toml in it (docs/catalog.md); "builtin:demo" is the one of `fanline dev`. Not set: no event
+        /// is checked.
         path: Option<String> = None, like r#""catalog""#;
     }
 }

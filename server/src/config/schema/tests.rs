@@ -178,7 +178,10 @@ fn what_the_documents_show_obeys_it() {
     for folder in [root.clone(), root.join("docs")] {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "md") {
+            // What a catalog looks like is another matter.
+            if path.extension().is_some_and(|extension| extension == "md")
+                && !path.ends_with("catalog.md")
+            {
                 for block in blocks(&fs::read_to_string(&path).unwrap()) {
                     assert!(is_good(&block), "{}:\n{block}", path.display());
                     shown += 1;
