@@ -1,9 +1,11 @@
 //! From running to ended: signals, the drain and its deadline.
 
 use std::io;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -29,14 +31,16 @@ impl Shutdown {
 
     /// Runs until a signal and the drain after it have ended, and tells how.
     ///
-    /// `draining` are the tasks that end by themselves once they are told to. At `deadline` the process ends whatever
-    /// they do, and at a second signal at once.
+    /// `draining` are the tasks that end by themselves once they are told to; what is `last` comes after them. At `deadline`
+    /// the process ends whatever they do, and at a second signal at once.
     pub(crate) async fn run(
         self,
         mut signals: Signals,
         draining: &TaskTracker,
+        last: impl Future<Output = ()>,
         deadline: Duration,
     ) -> Ended {
+        let mut last = pin!(last);
         let end = tokio::select! {
             name = signals.next() => {
                 info!(signal = name, ?deadline, "draining");
@@ -51,11 +55,11 @@ impl Shutdown {
         self.drain.cancel();
         draining.close();
         tokio::select! {
-            () = draining.wait() => info!("drained"),
+            () = async { draining.wait().await; last.as_mut().await } => info!("drained"),
             () = sleep(deadline) => {
                 warn!(tasks = draining.len(), "the drain deadline has passed; ending what is left");
                 self.stop.cancel();
-                drop(timeout(LAST_WORDS, draining.wait()).await);
+                drop(timeout(LAST_WORDS, join(draining.wait(), last)).await);
             }
             name = signals.next() => {
                 warn!(signal = name, "told twice; ending at once");
@@ -117,7 +121,7 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::future::pending;
+    use std::future::{pending, ready};
 
     const DEADLINE: Duration = Duration::from_secs(45);
 
@@ -126,7 +130,7 @@ mod tests {
         let (shutdown, tasks) = (Shutdown::default(), TaskTracker::new());
         let drain = shutdown.drain.clone();
         tasks.spawn(async move { drop(drain.drop_guard()) });
-        let end = shutdown.run(Signals::take().unwrap(), &tasks, DEADLINE).await;
+        let end = shutdown.run(Signals::take().unwrap(), &tasks, ready(()), DEADLINE).await;
         assert_eq!(end, Ended::Crashed);
     }
 
@@ -136,7 +140,7 @@ mod tests {
         tasks.spawn(pending::<()>());
         shutdown.drain.cancel();
         let (start, stop) = (tokio::time::Instant::now(), shutdown.stop.clone());
-        shutdown.run(Signals::take().unwrap(), &tasks, DEADLINE).await;
+        shutdown.run(Signals::take().unwrap(), &tasks, ready(()), DEADLINE).await;
         assert_eq!(start.elapsed(), DEADLINE + LAST_WORDS);
         assert!(stop.is_cancelled());
     }

@@ -14,6 +14,7 @@ use fanline_core::command::peers;
 use fanline_core::hub::HubParts;
 use fanline_core::metrics::HubMetrics;
 use fanline_core::random::Random;
+use fanline_core::spans::{NoSpans, SpanLinks};
 use fanline_edge::metrics::KeySetMetrics;
 use fanline_edge::token::PublishedKeys;
 use fanline_edge::{
@@ -34,7 +35,8 @@ use crate::listener::{Listener, ListenerMetrics, ListenerOptions};
 use crate::ops::{self, Readiness};
 use crate::reload::{Occasions, Reload, ReloadMetrics};
 use crate::service_tokens::VerifiedServices;
-use crate::{console, problem, telemetry};
+use crate::telemetry::{self, Flush, Spans};
+use crate::{console, problem};
 
 /// One running hub.
 pub(crate) struct Node {
@@ -43,6 +45,8 @@ pub(crate) struct Node {
     /// What ends by itself once a drain begins: the listeners and all connections.
     draining: TaskTracker,
     drain_deadline: Duration,
+    /// None: there are no spans.
+    spans: Option<Flush>,
 }
 
 /// Where it listens.
@@ -67,7 +71,12 @@ impl Node {
     ///
     /// # Errors
     /// An address cannot be bound, or the operating system has no randomness.
-    pub(crate) fn start(settings: Settings, origin: ConfigOrigin, extras: Extras) -> Result<Self> {
+    pub(crate) fn start(
+        settings: Settings,
+        origin: ConfigOrigin,
+        extras: Extras,
+        spans: Option<Spans>,
+    ) -> Result<Self> {
         let Settings {
             public,
             grpc,
@@ -124,6 +133,12 @@ impl Node {
             stop: shutdown.stop.clone(),
         };
         let (broker, readiness) = broker::start(broker, parts, Readiness::default());
+        let span_links: Arc<dyn SpanLinks> = match &spans {
+            Some(spans) => spans.links(),
+            None => Arc::new(NoSpans),
+        };
+        let node = broker.nodes().id();
+        let spans = spans.map(|spans| spans.export(node, random.clone(), &mut registry));
         let parts = HubParts {
             broker,
             notices: notices_out,
@@ -132,6 +147,7 @@ impl Node {
             clock: Arc::clone(&clock),
             random: random.clone(),
             metrics: HubMetrics::register(&mut registry),
+            spans: span_links,
         };
         let hub = Hub::start(parts, &lasting, shutdown.stop.clone());
         peers::start(hub.clone(), &lasting, shutdown.stop.clone());
@@ -221,7 +237,7 @@ impl Node {
         );
         serve(grpc_listener, grpc_front, shutdown.clone(), &draining);
         serve(ops_listener, ops::router(registry, readiness), shutdown.stop_only(), &lasting);
-        Ok(Node { addresses, shutdown, draining, drain_deadline: drain.deadline })
+        Ok(Node { addresses, shutdown, draining, drain_deadline: drain.deadline, spans })
     }
 
     /// Where it listens, with the real ports where 0 was asked for.
@@ -231,7 +247,12 @@ impl Node {
 
     /// Runs until a signal and the drain after it have ended, and tells how.
     pub(crate) async fn run(self, signals: Signals) -> Ended {
-        self.shutdown.run(signals, &self.draining, self.drain_deadline).await
+        let last = async {
+            if let Some(spans) = self.spans {
+                spans.run().await;
+            }
+        };
+        self.shutdown.run(signals, &self.draining, last, self.drain_deadline).await
     }
 }
 

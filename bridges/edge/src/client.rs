@@ -4,7 +4,7 @@ use crate::decision::Asker;
 use crate::token::Identity;
 use fanline_core::broker::{Member, Published};
 use fanline_core::catchup::Start;
-use fanline_core::command::{Call, CommandDraft, MethodName, Reserved, TraceParent};
+use fanline_core::command::{Call, CommandDraft, MethodName, Reserved};
 use fanline_core::connections::{Attendance, Ending, Order, Transport};
 use fanline_core::event::{EventType, Payload};
 use fanline_core::feed::{self, Opened};
@@ -13,6 +13,8 @@ use fanline_core::ids::ConnectionId;
 use fanline_core::permission::{Action, Permission, authorise};
 use fanline_core::presence::Membership;
 use fanline_core::publish::{Draft, Origin};
+use fanline_core::spans::SpanLinks;
+use fanline_core::trace::TraceParent;
 use fanline_core::{ChannelName, Hub, Reason, Refusal, Since};
 use futures_util::future::try_join_all;
 use std::sync::Arc;
@@ -106,6 +108,12 @@ impl Client {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// How the spans of what it asks for are connected with its own.
+    #[must_use]
+    pub fn spans(&self) -> &dyn SpanLinks {
+        &**self.hub.spans()
     }
 
     /// How long the token still counts.

@@ -2,6 +2,7 @@
 //! (contract section 7).
 
 pub(crate) mod call;
+pub(crate) mod span;
 pub(crate) mod ticket;
 
 use crate::call::{Call, read_body};

@@ -5,15 +5,18 @@
 //! affair, so that the client is told of them, and in which order, before it gets the reply.
 
 use crate::request::RequestId;
+use crate::spans;
 use crate::work::Entry;
 use fanline_core::Refusal;
 use fanline_core::catchup::Start;
 use fanline_core::command::{Call, CommandError, Reply};
+use fanline_core::spans::fail;
 use fanline_edge::{Client, ClientCall};
 use futures_util::stream::{SelectAll, Stream, StreamExt};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use tracing::{Instrument, Span};
 
 /// The commands under way. Without any it costs a pointer.
 #[derive(Default)]
@@ -33,6 +36,8 @@ struct UnderWay {
     stage: Stage,
     /// A reply whose channels are being opened. The next one waits for it.
     opening: Option<Opening>,
+    /// Ends with the command.
+    span: Span,
 }
 
 /// How far a command is.
@@ -50,9 +55,11 @@ impl Calls {
         self.0.as_ref().map_or(0, |calls| calls.len())
     }
 
-    pub(crate) fn add(&mut self, id: RequestId, client: Client, call: ClientCall) {
-        let stage = Stage::Beginning(Box::pin(client.clone().call(call)));
-        self.0.get_or_insert_default().push(UnderWay { id, client, stage, opening: None });
+    pub(crate) fn add(&mut self, id: RequestId, client: Client, mut call: ClientCall) {
+        let span = spans::of_call(&client, &mut call);
+        let beginning = client.clone().call(call).instrument(span.clone());
+        let stage = Stage::Beginning(Box::pin(beginning));
+        self.0.get_or_insert_default().push(UnderWay { id, client, stage, opening: None, span });
     }
 
     /// The next answer. Pending also when nothing is under way.
@@ -90,6 +97,7 @@ impl Stream for UnderWay {
                     }
                     Err(refusal) => {
                         this.stage = Stage::Refused;
+                        fail(&this.span, refusal.reason().as_str());
                         return Poll::Ready(Some(Answered::Failed { id, error: refusal.into() }));
                     }
                 },
@@ -100,7 +108,10 @@ impl Stream for UnderWay {
                     continue;
                 }
                 Some(Ok(reply)) => Some(Answered::Reply { id, reply, entries: Vec::new() }),
-                Some(Err(error)) => Some(Answered::Failed { id, error }),
+                Some(Err(error)) => {
+                    fail(&this.span, error.reason());
+                    Some(Answered::Failed { id, error })
+                }
                 None => None,
             });
         }

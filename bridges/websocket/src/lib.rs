@@ -23,6 +23,7 @@ mod connection;
 mod conversation;
 mod handshake;
 mod session;
+mod spans;
 mod task;
 mod timer;
 mod work;

@@ -3,16 +3,19 @@
 
 use crate::message;
 use crate::request::RequestId;
+use crate::spans;
 use bytes::Bytes;
 use fanline_core::catchup::Start;
 use fanline_core::connections::Transport;
 use fanline_core::feed::Opened;
 use fanline_core::history::HistoryRequest;
 use fanline_core::presence::Membership;
+use fanline_core::spans::fail;
 use fanline_core::{ChannelName, Refusal};
 use fanline_edge::{Client, ClientEvent, Edge, Identity};
 use std::future::Future;
 use std::pin::Pin;
+use tracing::{Instrument, Span};
 
 /// An operation under way.
 pub(crate) type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -103,13 +106,18 @@ pub(crate) fn move_out(membership: Membership) -> Work {
 }
 
 pub(crate) fn publish(client: Client, id: RequestId, event: ClientEvent) -> Work {
-    Box::pin(async move {
+    let span = spans::of_publish(&client, &event);
+    let publishing = async move {
         let channel = event.channel.clone();
         match client.publish(event).await {
             Ok(published) => Done::Answer(message::published(&id, &channel, published)),
-            Err(refusal) => Done::Refused { id, refusal },
+            Err(refusal) => {
+                fail(&Span::current(), refusal.reason().as_str());
+                Done::Refused { id, refusal }
+            }
         }
-    })
+    };
+    Box::pin(publishing.instrument(span))
 }
 
 pub(crate) fn presence(client: Client, id: RequestId, channel: ChannelName) -> Work {

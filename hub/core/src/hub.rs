@@ -16,6 +16,7 @@ use crate::log_table::{Lease, LogTable};
 use crate::metrics::HubMetrics;
 use crate::namespace::{NamespaceOptions, Namespaces};
 use crate::random::Random;
+use crate::spans::SpanLinks;
 use crate::validator::{EventValidator, NoCatalog};
 use crate::{Offset, Refusal};
 use bytes::Bytes;
@@ -59,6 +60,8 @@ pub struct HubParts {
     pub random: Random,
     /// The counters.
     pub metrics: HubMetrics,
+    /// How spans are connected with those of others: [`NoSpans`](crate::spans::NoSpans) where nobody collects them.
+    pub spans: Arc<dyn SpanLinks>,
 }
 
 struct Inner {
@@ -69,6 +72,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Random,
     metrics: HubMetrics,
+    spans: Arc<dyn SpanLinks>,
     logs: Arc<LogTable>,
     switchboard: Switchboard,
     commands: Commands,
@@ -84,7 +88,7 @@ impl Hub {
     /// Starts a hub, its tasks on `tasks`, until `stop`.
     #[must_use]
     pub fn start(parts: HubParts, tasks: &TaskTracker, stop: CancellationToken) -> Self {
-        let HubParts { broker, notices, namespaces, limits, clock, random, metrics } = parts;
+        let HubParts { broker, notices, namespaces, limits, clock, random, metrics, spans } = parts;
         let commands = Commands::new(metrics.commands.clone());
         let hub = Hub(Arc::new(Inner {
             broker,
@@ -94,6 +98,7 @@ impl Hub {
             clock,
             random,
             metrics,
+            spans,
             logs: Arc::default(),
             switchboard: Switchboard::new(),
             commands,
@@ -167,6 +172,12 @@ impl Hub {
     #[must_use]
     pub fn metrics(&self) -> &HubMetrics {
         &self.0.metrics
+    }
+
+    /// How spans are connected with those of others.
+    #[must_use]
+    pub fn spans(&self) -> &Arc<dyn SpanLinks> {
+        &self.0.spans
     }
 
     /// Runs a small piece of work to its end, also while the hub stops.

@@ -16,7 +16,9 @@ pub mod position;
 pub mod random;
 pub mod reason;
 pub mod refusal;
+pub mod spans;
 mod sync;
+pub mod trace;
 pub mod wire;
 
 // Who may do what, where.

@@ -7,9 +7,12 @@ use crate::hub::Hub;
 use crate::ids::{ConnectionId, EventId, UserId};
 use crate::limits::{EXCLUDED_CONNECTIONS, IDEMPOTENCY_KEY_BYTES, Limits};
 use crate::metrics::{OutcomeLabel, ReasonLabel, SchemaOutcome};
+use crate::spans;
 use crate::validator::{Candidate, Enforcement, Verdict};
 use crate::{Reason, Refusal};
 use std::time::Duration;
+use tracing::field::{Empty, display};
+use tracing::{Instrument, Span, trace_span};
 
 /// What the hub calls its own blocks on an event stream, where a client could not tell a published one from them.
 const RESERVED_TYPES: &str = "fanline.";
@@ -53,15 +56,18 @@ impl Hub {
     /// # Cancel safety
     /// Dropped before it answers, the event may or may not be published.
     pub async fn publish(&self, draft: Draft) -> Result<Published, Refusal> {
-        let published = self.try_publish(draft).await;
+        let span = span(&draft);
+        let published = self.try_publish(draft).instrument(span.clone()).await;
         match &published {
-            Ok(Published { duplicate: false, .. }) => {
-                self.metrics().published.inc();
-            }
-            Ok(Published { duplicate: true, .. }) => {
-                self.metrics().duplicates.inc();
+            Ok(Published { id, duplicate, .. }) => {
+                span.record("messaging.message.id", display(id));
+                match duplicate {
+                    false => self.metrics().published.inc(),
+                    true => self.metrics().duplicates.inc(),
+                };
             }
             Err(refusal) => {
+                spans::fail(&span, refusal.reason().as_str());
                 let label = ReasonLabel { reason: refusal.reason() };
                 self.metrics().publish_refusals.get_or_create(&label).inc();
             }
@@ -154,6 +160,26 @@ impl Hub {
             }
         }
     }
+}
+
+/// The span of a publish: everything from the checks to the broker's answer.
+fn span(draft: &Draft) -> Span {
+    trace_span!(
+        target: spans::TARGET,
+        "publish",
+        "otel.name" = format_args!("publish {}:*", draft.channel.namespace()),
+        "otel.kind" = "producer",
+        "otel.status_code" = Empty,
+        "messaging.system" = "fanline",
+        "messaging.operation.name" = "publish",
+        "messaging.operation.type" = "send",
+        "messaging.destination.name" = draft.channel.as_str(),
+        "messaging.destination.template" = format_args!("{}:*", draft.channel.namespace()),
+        "messaging.message.id" = Empty,
+        "messaging.message.body.size" = spans::number(draft.payload.data().len()),
+        "fanline.event.type" = draft.event_type.as_str(),
+        "error.type" = Empty,
+    )
 }
 
 fn check(draft: &Draft, limits: &Limits) -> Result<(), Refusal> {

@@ -16,6 +16,7 @@ use crate::metrics::HubMetrics;
 use crate::namespace::{LagPolicy, NamespaceOptions, Namespaces, Retention};
 use crate::position::{Epoch, Position};
 use crate::random::Random;
+use crate::spans::NoSpans;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use std::ops::Deref;
@@ -114,6 +115,7 @@ impl TestHub {
             clock: Arc::new(fixture.clock.clone()),
             random: Random::seeded(2),
             metrics: HubMetrics::register(&mut Registry::default()),
+            spans: Arc::new(NoSpans),
         };
         let hub = Hub::start(parts, &TaskTracker::new(), stop.clone());
         TestHub { broker, clock: fixture.clock, hub, _stop: stop.drop_guard() }

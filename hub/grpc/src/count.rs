@@ -1,28 +1,42 @@
-//! Counting calls by the status they end with, which for most of them stands behind the last message.
+//! What is noted of a call by the status it ends with, which for most calls stands behind the last message: a count, and a
+//! span where spans are collected.
 
+use crate::call_span::CallSpan;
 use crate::metrics::{GrpcMetrics, Method};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
+use fanline_core::spans::SpanLinks;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tonic::{Code, Status};
 
-/// Counts a call when it ends, with the status that its client sees.
+/// Where calls are noted.
+#[derive(Clone)]
+pub(crate) struct Notes {
+    pub(crate) metrics: GrpcMetrics,
+    pub(crate) spans: Arc<dyn SpanLinks>,
+}
+
+/// Notes a call when it ends, with the status that its client sees.
 pub(crate) async fn calls(
-    State(metrics): State<GrpcMetrics>,
+    State(Notes { metrics, spans }): State<Notes>,
     request: Request,
     next: Next,
 ) -> Response {
-    let mut running = Running { method: Method::of(request.uri().path()), metrics: Some(metrics) };
-    let response = next.run(request).await;
+    let method = Method::of(request.uri().path());
+    let span = CallSpan::begin(method, &request, &*spans);
+    let answering = span.around(next.run(request));
+    let mut running = Running { method, metrics: Some(metrics), span };
+    let response = answering.await;
     if let Some(code) = code(response.headers()) {
         // Refused before it began: there are no messages, and the status stands in the head.
-        running.end(code);
+        running.end(code, response.headers());
         return response;
     }
     response.map(|body| Body::new(CountedBody { body, running }))
@@ -32,19 +46,22 @@ pub(crate) async fn calls(
 struct Running {
     method: Method,
     metrics: Option<GrpcMetrics>,
+    span: CallSpan,
 }
 
 impl Running {
-    fn end(&mut self, code: Code) {
+    /// Ends it with a status and the metadata around that.
+    fn end(&mut self, code: Code, status: &HeaderMap) {
         if let Some(metrics) = self.metrics.take() {
             metrics.ended(self.method, code);
+            self.span.end(code, status);
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.end(Code::Cancelled);
+        self.end(Code::Cancelled, &HeaderMap::new());
     }
 }
 
@@ -64,8 +81,10 @@ impl http_body::Body for CountedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
-        if let Some(code) = trailers.and_then(code) {
-            self.running.end(code);
+        if let Some((trailers, code)) =
+            trailers.and_then(|trailers| Some((trailers, code(trailers)?)))
+        {
+            self.running.end(code, trailers);
         }
         Poll::Ready(frame)
     }

@@ -1,6 +1,6 @@
 //! The whole front as one router, and what surrounds every call.
 //!
-//! From the outside in: counting, the client's deadline, authentication, the service. Authentication comes before any
+//! From the outside in: counting and spans, the client's deadline, authentication, the service. Authentication comes before any
 //! message is decoded; only health is answered without. No listener here, and none of what belongs to a connection: the
 //! server's accept loop sets HTTP/2 limits and keepalive, speaks TLS and drains.
 
@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::channels::Channels;
 use crate::command_bus::CommandBus;
 use crate::connections::Connections;
-use crate::count;
+use crate::count::{self, Notes};
 use crate::deadline;
 use crate::health::{IsReady, NodeHealth};
 use crate::message_size::{ANSWER_BYTES_MAX, request_bytes_max};
@@ -78,6 +78,7 @@ pub struct GrpcParts {
 pub fn router(parts: GrpcParts) -> Router {
     let GrpcParts { hub, backends, catalog, token_life_max, metrics, is_ready, stop } = parts;
     let request_bytes_max = request_bytes_max(hub.limits());
+    let notes = Notes { metrics: metrics.clone(), spans: Arc::clone(hub.spans()) };
     let publisher = PublisherServer::new(Publisher::new(hub.clone(), stop.clone()))
         .max_decoding_message_size(request_bytes_max)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
@@ -112,7 +113,7 @@ pub fn router(parts: GrpcParts) -> Router {
     with_key
         .merge(without_key)
         .route_layer(from_fn(deadline::keep))
-        .route_layer(from_fn_with_state(metrics, count::calls))
+        .route_layer(from_fn_with_state(notes, count::calls))
         .fallback(no_such_service)
 }
 

@@ -10,6 +10,7 @@ mod front;
 
 mod auth;
 pub mod backends;
+mod call_span;
 mod caller;
 mod count;
 mod deadline;

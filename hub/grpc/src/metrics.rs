@@ -1,5 +1,6 @@
 //! The counters of the gRPC front. All series start at zero; labels are closed enums.
 
+use crate::status::code_name;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -123,6 +124,32 @@ impl Method {
         }
     }
 
+    /// Whether it is answered once, and known: neither a stream nor a probe.
+    pub(crate) fn has_one_answer(self) -> bool {
+        match self {
+            Method::Publish
+            | Method::Broadcast
+            | Method::History
+            | Method::Presence
+            | Method::ListChannels
+            | Method::Stats
+            | Method::ListConnections
+            | Method::Disconnect
+            | Method::Join
+            | Method::Leave
+            | Method::Revoke
+            | Method::ListEventTypes
+            | Method::GetEventType
+            | Method::GetAsyncApi => true,
+            Method::PublishStream
+            | Method::Subscribe
+            | Method::Serve
+            | Method::Health
+            | Method::Reflection
+            | Method::Unknown => false,
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Method::Publish => "Publisher/Publish",
@@ -157,25 +184,7 @@ impl EncodeLabelValue for Method {
 
 impl EncodeLabelValue for CodeLabel {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        encoder.write_str(match self.0 {
-            Code::Ok => "OK",
-            Code::Cancelled => "CANCELLED",
-            Code::Unknown => "UNKNOWN",
-            Code::InvalidArgument => "INVALID_ARGUMENT",
-            Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-            Code::NotFound => "NOT_FOUND",
-            Code::AlreadyExists => "ALREADY_EXISTS",
-            Code::PermissionDenied => "PERMISSION_DENIED",
-            Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-            Code::FailedPrecondition => "FAILED_PRECONDITION",
-            Code::Aborted => "ABORTED",
-            Code::OutOfRange => "OUT_OF_RANGE",
-            Code::Unimplemented => "UNIMPLEMENTED",
-            Code::Internal => "INTERNAL",
-            Code::Unavailable => "UNAVAILABLE",
-            Code::DataLoss => "DATA_LOSS",
-            Code::Unauthenticated => "UNAUTHENTICATED",
-        })
+        encoder.write_str(code_name(self.0))
     }
 }
 

@@ -14,6 +14,7 @@ use fanline_core::metrics::HubMetrics;
 use fanline_core::namespace::{NamespaceOptions, Namespaces};
 use fanline_core::pattern::Pattern;
 use fanline_core::random::Random;
+use fanline_core::spans::NoSpans;
 use fanline_core::testing::MemoryFixture;
 use fanline_core::{ChannelName, Hub, Limits};
 use prometheus_client::registry::Registry;
@@ -47,6 +48,7 @@ impl GatedHub {
             clock: Arc::new(clock),
             random: Random::seeded(3),
             metrics: HubMetrics::register(&mut Registry::default()),
+            spans: Arc::new(NoSpans),
         };
         let hub = Hub::start(parts, &tasks, stop.clone());
         GatedHub { hub, gate, _stop: stop.drop_guard() }

@@ -33,7 +33,7 @@ pub(super) async fn run() -> Result<ExitCode> {
     let loaded = origin.load()?;
     let token = token(&loaded)?;
     let settings = loaded.settings()?;
-    telemetry::start(&settings.telemetry)?;
+    let spans = telemetry::start(&settings.telemetry)?;
     // The environment may have chosen another one.
     let place = match &settings.broker {
         BrokerSettings::Memory => "in memory",
@@ -42,7 +42,7 @@ pub(super) async fn run() -> Result<ExitCode> {
 
     let signals = Signals::take().context("signals cannot be taken over")?;
     let extras = Extras { console_token: Some(token.clone()), watch_catalog: true };
-    let node = Node::start(settings, origin, extras)?;
+    let node = Node::start(settings, origin, extras, spans)?;
     let greeting = greeting(place, &node.addresses(), &token, &api_key.key, &program());
     write!(io::stdout(), "{greeting}")?;
     Ok(node.run(signals).await.into())

@@ -17,12 +17,12 @@ use crate::telemetry;
 pub(super) async fn run(file: &ConfigFile) -> Result<ExitCode> {
     let origin = ConfigOrigin::File(file.config.clone());
     let settings = origin.load()?.settings()?;
-    telemetry::start(&settings.telemetry)?;
+    let spans = telemetry::start(&settings.telemetry)?;
     for warning in &settings.warnings {
         warn!("{warning}");
     }
     let signals = Signals::take().context("signals cannot be taken over")?;
-    let node = Node::start(settings, origin, Extras::default())?;
+    let node = Node::start(settings, origin, Extras::default(), spans)?;
     let Addresses { public, grpc, ops } = node.addresses();
     info!(%public, %grpc, %ops, "listening");
     let ready = serde_json::to_string(&Ready { ready: true, public, grpc, ops })?;

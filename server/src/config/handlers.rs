@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use fanline_core::limits::WORKER_COMMANDS_MAX;
 use fanline_grpc::handlers::HandlerOptions;
-use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls::ClientConfig;
 
+use super::address;
 use super::checker::Checker;
 use super::path::Path;
 use super::secret::Secret;
@@ -73,7 +73,9 @@ impl HandlerConfig {
             format!("must be 1 to {WORKER_COMMANDS_MAX}"),
         );
         let url = checker.needed(self.url.as_ref(), &path.key("url"));
-        let url = url.and_then(|url| check_url(&url, &path.key("url"), checker));
+        let url = url.and_then(|url| {
+            address::check(&url, &path.key("url"), "http://127.0.0.1:7000", checker)
+        });
         let is_tls = url.as_ref().is_some_and(|url| url.scheme_str() == Some("https"));
         for (key, secret) in [("ca", &self.ca), ("cert", &self.cert), ("key", &self.key)] {
             let fits = is_tls || secret.is_none() || url.is_none();
@@ -144,21 +146,6 @@ impl HandlerConfig {
         }
         metadata
     }
-}
-
-/// An address without anything behind it: the rest of the URL is the method's.
-fn check_url(text: &str, path: &Path, checker: &mut Checker<'_>) -> Option<Uri> {
-    let url = text.parse::<Uri>().ok().filter(|url| {
-        let has_host = url.authority().map(Authority::host).is_some_and(|host| !host.is_empty());
-        let rest = url.path_and_query().map_or("/", PathAndQuery::as_str);
-        matches!(url.scheme_str(), Some("http" | "https")) && has_host && rest == "/"
-    });
-    checker.require(
-        url.is_some(),
-        path,
-        "must be an address such as \"http://127.0.0.1:7000\" or \"https://backend.internal:7000\"",
-    );
-    url
 }
 
 /// What gRPC sets itself (gRPC over HTTP/2, "Requests"), and keys of binary values, which no text is.

@@ -7,9 +7,11 @@
 mod secret;
 mod section;
 mod shape;
+mod share;
 mod text;
 
 // The sections, in the order of the manual.
+mod address;
 mod api_keys;
 mod broker;
 mod catalog;
@@ -62,7 +64,7 @@ pub(crate) use root::Config;
 pub(crate) use schema::schema;
 pub(crate) use secret::Secret;
 pub(crate) use settings::Settings;
-pub(crate) use telemetry::{LogFormat, TelemetrySettings};
+pub(crate) use telemetry::{LogFormat, SpanSettings, TelemetrySettings};
 #[cfg(test)]
 pub(crate) use tls::Certificate;
 pub(crate) use tokens::ClientKey;

@@ -3,18 +3,26 @@
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
+use super::address;
 use super::checker::Checker;
 use super::path::Path;
 use super::section::section;
 use super::shape::shape_of_words;
+use super::share::Share;
 
 section! {
-    /// What the process says about itself, on standard error.
+    /// What the process says about itself: log lines on standard error, and spans to a collector.
     TelemetryConfig {
         /// From which level: "error", "warn", "info", "debug" or "trace"; or by part, as in "info,fanline_websocket=debug".
         log: String = "info".to_owned();
         /// "text" for people, "json" for machines.
         format: LogFormat = LogFormat::Text;
+        /// The collector that takes spans of requests, publishes and commands, by OTLP over gRPC: http://host:port, or https://
+        /// for TLS. Not set: there are no spans. docs/tracing.md says more.
+        otlp: Option<String> = None, like r#""http://127.0.0.1:4317""#;
+        /// The share of traces that are exported, from 0 to 1, of those that begin at the hub. A client that sends a
+        /// trace context has decided for its own.
+        sample_ratio: Share = Share::ALL;
     }
 }
 
@@ -33,6 +41,18 @@ shape_of_words!(LogFormat);
 pub(crate) struct TelemetrySettings {
     pub(crate) filter: EnvFilter,
     pub(crate) format: LogFormat,
+    /// None: there are no spans.
+    pub(crate) spans: Option<SpanSettings>,
+}
+
+/// Where spans go, and which.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SpanSettings {
+    /// The address, as the configuration says it.
+    pub(crate) collector: String,
+    pub(crate) is_tls: bool,
+    /// From 0 to 1.
+    pub(crate) sample_ratio: f64,
 }
 
 impl TelemetryConfig {
@@ -42,6 +62,15 @@ impl TelemetryConfig {
             checker.refuse(&Path::of(&["telemetry", "log"]), format!("{remedy}: {error}"));
             EnvFilter::default()
         });
-        TelemetrySettings { filter, format: self.format }
+        let path = Path::of(&["telemetry"]);
+        let url = self.otlp.as_ref().and_then(|text| {
+            address::check(text, &path.key("otlp"), "http://127.0.0.1:4317", checker)
+        });
+        let spans = self.otlp.clone().zip(url).map(|(collector, url)| SpanSettings {
+            collector,
+            is_tls: url.scheme_str() == Some("https"),
+            sample_ratio: self.sample_ratio.get(),
+        });
+        TelemetrySettings { filter, format: self.format, spans }
     }
 }

@@ -53,6 +53,7 @@ mod stalled;
 mod tickets;
 mod tls;
 mod token_life;
+mod tracing;
 mod two_nodes;
 mod uplink;
 mod wrong_redis;

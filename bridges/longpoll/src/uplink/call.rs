@@ -1,6 +1,7 @@
 //! `POST /v1/call`: a command, answered by its last reply, or by all of them as they come.
 
 use super::parse;
+use super::span::traceparent;
 use crate::call::{Call, read_body};
 use crate::openapi::{self, BadBody, NotFound, Problems};
 use crate::reply::{json, respond};
@@ -19,11 +20,10 @@ use http::{HeaderMap, HeaderValue};
 use std::borrow::Cow;
 use std::convert::Infallible;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Span;
 
 /// All replies, a line each (<https://github.com/ndjson/ndjson-spec>).
 const NDJSON: &str = "application/x-ndjson";
-/// Where the trace of a call may stand too (W3C Trace Context, section 3.2).
-const TRACEPARENT: &str = "traceparent";
 
 /// Call a method that a backend answers.
 ///
@@ -76,12 +76,15 @@ pub(crate) async fn call(State(edge): State<Edge>, call: Call, body: Body) -> Re
 async fn begin(edge: &Edge, call: &Call, body: Body) -> Result<UnderWay, Refusal> {
     let body = read_body(body, edge.hub.limits().body_bytes).await?;
     let mut asked = parse::<CallFields<'_>>(&body)?;
-    if asked.traceparent.is_none() {
-        let header = call.headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
-        asked.traceparent = header.map(Cow::Borrowed);
-    }
+    let header = traceparent(&call.headers);
+    let has_its_own = asked.traceparent.is_some();
+    asked.traceparent = asked.traceparent.or(header.map(Cow::Borrowed));
     let permit = call.caller.begin_call()?;
-    let call = call.client().call(asked.check()?).await?;
+    let mut asked = asked.check()?;
+    if !has_its_own {
+        asked.trace = edge.hub.spans().context(&Span::current()).or(asked.trace);
+    }
+    let call = call.client().call(asked).await?;
     Ok(UnderWay { edge: edge.clone(), call, _permit: permit })
 }
 

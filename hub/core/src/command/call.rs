@@ -11,7 +11,8 @@ use crate::hub::Hub;
 use crate::ids::CommandId;
 use crate::limits::{COMMAND_BYTES, REPLY_BYTES};
 use crate::metrics::{CommandMetrics, CommandResult};
-use crate::{Reason, Refusal};
+use crate::spans;
+use crate::{ChannelName, Reason, Refusal};
 use futures_util::Stream;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
+use tracing::field::Empty;
+use tracing::{Span, trace_span};
 
 /// What a hub knows of commands: who may answer them, and how much may be on its way.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct Call {
     deadline: Pin<Box<Sleep>>,
     replied: bool,
     retried: bool,
+    /// None once it is over.
+    span: Span,
 }
 
 /// One way to one backend.
@@ -88,7 +93,11 @@ impl Hub {
     /// # Errors
     /// What no backend should be asked: too large, or more than this node has on its way already. Everything else comes out
     /// of the call.
-    pub fn call(&self, draft: CommandDraft) -> Result<Call, Refusal> {
+    pub fn call(&self, mut draft: CommandDraft) -> Result<Call, Refusal> {
+        let span = span(&draft);
+        if let Some(parent) = &draft.trace {
+            self.spans().adopt(&span, parent);
+        }
         let commands = self.commands();
         let held = draft.check(self.limits()).and_then(|()| {
             commands.hold(&draft).ok_or_else(|| {
@@ -98,8 +107,10 @@ impl Hub {
             })
         });
         let held = held.inspect_err(|refusal| {
+            spans::fail(&span, refusal.reason().as_str());
             commands.metrics.ended(CommandResult::Refused(refusal.reason()));
         })?;
+        draft.trace = self.spans().context(&span).or(draft.trace);
         let (now, timeout) = (self.clock().wall(), self.limits().command_timeout);
         let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let command = Arc::new(Command {
@@ -116,6 +127,7 @@ impl Hub {
             deadline: Box::pin(sleep(timeout)),
             replied: false,
             retried: false,
+            span,
         })
     }
 }
@@ -187,6 +199,7 @@ impl Call {
             CommandError::Hub(_) if self.retried => lost(),
             CommandError::Hub(_) | CommandError::Backend(_) => error,
         };
+        spans::fail(&self.span, error.reason());
         self.end(match &error {
             CommandError::Hub(refusal) => CommandResult::Refused(refusal.reason()),
             CommandError::Backend(_) => CommandResult::BackendError,
@@ -196,8 +209,24 @@ impl Call {
 
     fn end(&mut self, result: CommandResult) {
         self.attempt = None;
+        self.span = Span::none();
         self.hub.commands().metrics.ended(result);
     }
+}
+
+/// The span of a command: until its last reply, whichever backend gives it. What the backend does is its child. Its name
+/// is the same for all methods, as clients may make up methods without end.
+fn span(draft: &CommandDraft) -> Span {
+    trace_span!(
+        target: spans::TARGET,
+        "command",
+        "otel.kind" = "client",
+        "otel.status_code" = Empty,
+        "rpc.system.name" = "fanline",
+        "rpc.method" = draft.method.as_str(),
+        "fanline.channel" = draft.channel.as_ref().map(ChannelName::as_str),
+        "error.type" = Empty,
+    )
 }
 
 fn lost() -> CommandError {
@@ -215,6 +244,7 @@ impl Stream for Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if self.attempt.is_some() {
+            spans::fail(&self.span, "CANCELLED");
             self.end(CommandResult::Cancelled);
         }
     }

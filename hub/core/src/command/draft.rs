@@ -1,12 +1,13 @@
 //! What a client asks a backend to do.
 
+use super::MethodName;
 use super::budget::Held;
-use super::{MethodName, TraceParent};
 use crate::channel::ChannelName;
 use crate::clock::Timestamp;
 use crate::event::Payload;
 use crate::ids::{CommandId, ConnectionId, UserId};
 use crate::limits::{IDEMPOTENCY_KEY_BYTES, Limits, QUESTION_BYTES};
+use crate::trace::TraceParent;
 use crate::{Reason, Refusal};
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,7 +12,6 @@ mod draft;
 mod error;
 mod method;
 mod reply;
-mod trace;
 
 // The way there and back.
 mod call;
@@ -35,5 +34,4 @@ pub use method::{MethodName, RESERVED_PREFIX, Reserved};
 pub use replies::{Received, Replies, ReplyOverflow, ReplySink, reply_pair};
 pub use reply::Reply;
 pub use router::{CommandRouter, Load, Ticket};
-pub use trace::TraceParent;
 pub use workers::{LateReply, Order, Registration, ReplyFault, Worker, Workers};

@@ -10,6 +10,7 @@ use fanline_core::hub::{Hub, HubParts};
 use fanline_core::metrics::HubMetrics;
 use fanline_core::namespace::{LagPolicy, NamespaceOptions, Namespaces, Retention};
 use fanline_core::random::Random;
+use fanline_core::spans::NoSpans;
 use fanline_core::{ChannelName, Epoch, Limits, Offset, Position};
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
@@ -148,6 +149,7 @@ impl Schedule {
             clock: Arc::new(ManualClock::default()),
             random: Random::seeded(0),
             metrics: HubMetrics::register(&mut Registry::default()),
+            spans: Arc::new(NoSpans),
         };
         let hub = Hub::start(parts, &TaskTracker::new(), CancellationToken::new());
         let lags: Vec<_> = self.channels.iter().map(|options| options.lag).collect();

@@ -100,6 +100,8 @@ fn what_is_misspelled_or_of_another_kind_obeys_neither() {
         "[limits]\nframe_bytes = 1.5\n",
         "[limits]\nring_events = -1\n",
         "[limits]\nhttp2_streams = 4294967296\n",
+        "[telemetry]\nsample_ratio = 1.5\n",
+        "[telemetry]\nsample_ratio = \"half\"\n",
         "[public]\nlisten = \"8080\"\n",
         "[public]\nquery_token = \"yes\"\n",
         "[public]\nallowed_origins = \"https://a.example\"\n",

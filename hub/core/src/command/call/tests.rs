@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Limits;
-use crate::command::{Claims, Order, Registration, TraceParent, Worker};
+use crate::command::{Claims, Order, Registration, Worker};
 use crate::metrics::CommandLabel;
 use crate::pattern::Pattern;
 use crate::testing::{TestHub, body};
@@ -153,7 +153,7 @@ fn draft(number: u64) -> CommandDraft {
         connection: None,
         claims: Claims::default(),
         idempotency_key: None,
-        trace: None::<TraceParent>,
+        trace: None,
     }
 }
 

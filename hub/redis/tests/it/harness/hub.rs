@@ -16,6 +16,7 @@ use fanline_core::pattern::Pattern;
 use fanline_core::presence::Membership;
 use fanline_core::publish::{Draft, Origin};
 use fanline_core::random::Random;
+use fanline_core::spans::NoSpans;
 use fanline_core::{Feed, Reason, Refusal};
 use fanline_redis::{RedisBroker, RedisSettings};
 use prometheus_client::registry::Registry;
@@ -58,6 +59,7 @@ impl TestHub {
             clock: Arc::new(SystemClock::start()),
             random: Random::from_system().expect("randomness"),
             metrics: HubMetrics::register(&mut registry),
+            spans: Arc::new(NoSpans),
         };
         let token = stop.disarm();
         let hub = Hub::start(parts, &tasks, token.clone());

@@ -1,9 +1,10 @@
-//! The trace context that travels with a command (W3C Trace Context, level 1).
+//! The trace context that travels with requests and commands (W3C Trace Context, level 1).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A `traceparent`: version, trace, parent and flags, as it was sent. The hub passes it on and attaches no meaning to it.
+/// A `traceparent`: version, trace, parent and flags, as it was sent. Where spans are collected, the hub's become
+/// its children ([`spans`](crate::spans)); elsewhere it is passed on as it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TraceParent(Box<str>);
 
