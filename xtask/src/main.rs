@@ -7,6 +7,7 @@
 
 mod bench;
 mod check;
+mod fuzz;
 mod generate;
 mod hub;
 mod process;
@@ -38,6 +39,8 @@ enum Habit {
     Check(check::Check),
     /// Measure the hub: fanout, idle or latency against bare broadcasters, redis, or validate
     Bench(bench::Bench),
+    /// Look for bytes that break a parser, guided by coverage, a minute for each
+    Fuzz(fuzz::Fuzz),
     /// Rebuild the committed files that are generated
     Gen,
     /// Only install what `test` and `check` need, and say what was done
@@ -60,6 +63,7 @@ fn run(habit: Habit) -> anyhow::Result<()> {
         Habit::Test(test) => test.run(&workspace),
         Habit::Check(check) => check.run(&workspace),
         Habit::Bench(bench) => bench.run(&workspace),
+        Habit::Fuzz(fuzz) => fuzz.run(&workspace),
         Habit::Gen => generate::write(&workspace),
         Habit::Setup => setup::everything(&workspace),
     }

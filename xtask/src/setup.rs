@@ -15,7 +15,7 @@ mod stamp;
 
 use std::path::PathBuf;
 
-pub(crate) use self::cargo_tool::{CARGO_DENY, CARGO_NEXTEST};
+pub(crate) use self::cargo_tool::{CARGO_DENY, CARGO_FUZZ, CARGO_NEXTEST};
 pub(crate) use self::node::packages as node_packages;
 use crate::{sdk, workspace::Workspace};
 

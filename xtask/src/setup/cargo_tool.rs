@@ -12,6 +12,10 @@ pub(crate) const CARGO_NEXTEST: CargoTool =
 pub(crate) const CARGO_DENY: CargoTool =
     CargoTool { subcommand: "deny", package: "cargo-deny", version: "0.20.2" };
 
+/// libFuzzer for the targets of `tests/fuzz`.
+pub(crate) const CARGO_FUZZ: CargoTool =
+    CargoTool { subcommand: "fuzz", package: "cargo-fuzz", version: "0.13.2" };
+
 /// A subcommand of cargo and the package that brings it.
 #[derive(Debug)]
 pub(crate) struct CargoTool {
