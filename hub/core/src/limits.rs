@@ -17,6 +17,9 @@ pub const IDEMPOTENCY_KEY_BYTES: usize = 128;
 pub const CONTENT_TYPE_BYTES: usize = 128;
 /// Most connections that one event can be kept from.
 pub const EXCLUDED_CONNECTIONS: usize = 32;
+/// The sentence of a refusal, in bytes. Over gRPC it travels in a trailer, twice and encoded, and there are clients that
+/// take no more than 8 KiB of those.
+pub const REFUSAL_TEXT_BYTES: usize = KIB;
 /// Violations of a schema that one answer names: enough to mend a body at the second try.
 pub const VIOLATIONS: usize = 20;
 /// Bytes of the pointer and of the message of one violation. With [`VIOLATIONS`] of them an answer stays under 12 KiB.

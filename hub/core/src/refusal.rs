@@ -1,7 +1,7 @@
 //! What an operation says when it does not do what was asked.
 
 use crate::Reason;
-use crate::limits::{VIOLATION_TEXT_BYTES, VIOLATIONS};
+use crate::limits::{REFUSAL_TEXT_BYTES, VIOLATION_TEXT_BYTES, VIOLATIONS};
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -32,11 +32,15 @@ pub struct Violation {
 }
 
 impl Refusal {
-    /// A refusal with its sentence: lower case, no full stop, naming the remedy where there is one.
+    /// A refusal with its sentence: lower case, no full stop, naming the remedy where there is one. One that quotes what
+    /// was sent is cut at [`REFUSAL_TEXT_BYTES`].
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
         Refusal {
             reason,
-            message: message.into(),
+            message: match message.into() {
+                Cow::Owned(message) => Cow::Owned(shorten(message, REFUSAL_TEXT_BYTES)),
+                ours => ours,
+            },
             field: None,
             retry_after: None,
             violations: Box::default(),
@@ -67,8 +71,8 @@ impl Refusal {
     #[must_use]
     pub fn with_violations(mut self, violations: Vec<Violation>) -> Self {
         let bounded = |violation: Violation| Violation {
-            pointer: shorten(violation.pointer),
-            message: shorten(violation.message),
+            pointer: shorten(violation.pointer, VIOLATION_TEXT_BYTES),
+            message: shorten(violation.message, VIOLATION_TEXT_BYTES),
             ..violation
         };
         self.violations = violations.into_iter().take(VIOLATIONS).map(bounded).collect();
@@ -107,10 +111,10 @@ impl Refusal {
 }
 
 /// Cuts a text where it gets too long, between characters.
-fn shorten(mut text: String) -> String {
+fn shorten(mut text: String, bytes_max: usize) -> String {
     const MARK: &str = "...";
-    if text.len() > VIOLATION_TEXT_BYTES {
-        text.truncate(text.floor_char_boundary(VIOLATION_TEXT_BYTES - MARK.len()));
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max - MARK.len()));
         text.push_str(MARK);
     }
     text
@@ -130,6 +134,13 @@ impl std::error::Error for Refusal {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_that_quotes_is_bounded() {
+        let refusal = Refusal::new(Reason::UnknownEventType, "é".repeat(REFUSAL_TEXT_BYTES));
+        assert!(refusal.message().len() <= REFUSAL_TEXT_BYTES);
+        assert!(refusal.message().ends_with("..."), "and it says that it was cut");
+    }
 
     #[test]
     fn violations_are_bounded_in_number_and_size() {

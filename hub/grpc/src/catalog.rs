@@ -85,10 +85,7 @@ impl v1::catalog_server::Catalog for Catalog {
         request: Request<v1::GetAsyncApiRequest>,
     ) -> Result<Response<v1::GetAsyncApiResponse>, Status> {
         admit(&request)?;
-        let format = match request.get_ref().format() {
-            v1::DocumentFormat::Unspecified | v1::DocumentFormat::Json => DocumentFormat::Json,
-            v1::DocumentFormat::Yaml => DocumentFormat::Yaml,
-        };
+        let format = format(request.get_ref().format).map_err(|refusal| status::of(&refusal))?;
         let (document, revision) = self.catalog.document(format);
         Ok(Response::new(v1::GetAsyncApiResponse { document, revision }))
     }
@@ -97,6 +94,15 @@ impl v1::catalog_server::Catalog for Catalog {
 fn admit<T>(request: &Request<T>) -> Result<(), Status> {
     let caller = Caller::of(request)?;
     caller.require_scope(Scope::Catalog).map_err(|refusal| status::of(&refusal))
+}
+
+/// The format of a number on the wire. One that a newer client knows is not taken for another.
+fn format(number: i32) -> Result<DocumentFormat, Refusal> {
+    match v1::DocumentFormat::try_from(number) {
+        Ok(v1::DocumentFormat::Unspecified | v1::DocumentFormat::Json) => Ok(DocumentFormat::Json),
+        Ok(v1::DocumentFormat::Yaml) => Ok(DocumentFormat::Yaml),
+        Err(_unknown) => Err(Refusal::invalid("format", "a document is JSON or YAML")),
+    }
 }
 
 fn event_type(info: EventTypeInfo) -> v1::EventType {
@@ -111,5 +117,19 @@ fn event_type(info: EventTypeInfo) -> v1::EventType {
         since: info.since.unwrap_or_default(),
         deprecated: info.deprecated.unwrap_or_default(),
         message: info.message.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_format_is_refused_and_none_is_json() {
+        assert_eq!(format(0).unwrap(), DocumentFormat::Json);
+        assert_eq!(format(2).unwrap(), DocumentFormat::Yaml);
+        for number in [-1, 3, 99] {
+            assert_eq!(format(number).unwrap_err().field(), Some("format"), "{number}");
+        }
     }
 }
