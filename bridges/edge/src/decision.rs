@@ -5,8 +5,9 @@
 //! an identity is in `token/amendment.rs`.
 
 use crate::client::ClientEvent;
+use crate::object::Object;
 use crate::request::also_null;
-use crate::token::{Amendment, Identity, Object};
+use crate::token::{Amendment, Identity};
 use fanline_core::command::{BackendError, CommandDraft, CommandError, ErrorCode, Reply, Reserved};
 use fanline_core::connections::Transport;
 use fanline_core::event::Payload;

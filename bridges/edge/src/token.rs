@@ -12,7 +12,6 @@ mod header;
 mod jwk;
 mod key;
 mod key_set;
-mod object;
 mod others;
 mod published;
 mod service;
@@ -46,7 +45,6 @@ pub use self::digest::TokenDigest;
 pub use self::jwk::UnusableKey;
 pub use self::key::{Algorithm, KeyMaterial, KeyUse, TokenKey, TokenKeyError};
 pub use self::key_set::{KeySetError, UnusableKeys};
-pub(crate) use self::object::Object;
 pub use self::published::{Fetched, KeySetFetch, KeySetPolicy, PublishedKeys};
 pub use self::service::ServiceIdentity;
 

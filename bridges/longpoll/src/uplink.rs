@@ -13,11 +13,11 @@ use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use fanline_core::{Reason, Refusal};
-use fanline_edge::Edge;
 use fanline_edge::answer::{
     HistoryAnswer, PresenceAnswer, PublishAnswer, close_with_events, write_json,
 };
 use fanline_edge::request::{self, HistoryFields, PublishFields};
+use fanline_edge::{Edge, Object};
 use serde::Deserialize;
 
 /// Publish an event.
@@ -90,7 +90,8 @@ pub(crate) async fn history(State(edge): State<Edge>, call: Call) -> Response {
 
 /// Reads the fields of a body.
 fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| {
+    let read = serde_json::from_slice::<Object<T>>(body).map(|Object(fields)| fields);
+    read.map_err(|error| {
         Refusal::new(
             Reason::InvalidArgument,
             format!("the body is not the JSON asked for: {error}"),

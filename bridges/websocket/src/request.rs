@@ -7,7 +7,7 @@ use fanline_core::{ChannelName, Reason, Refusal};
 use fanline_edge::request::{
     CallFields, HistoryFields, PublishFields, also_null, channel, missing,
 };
-use fanline_edge::{ClientCall, ClientEvent};
+use fanline_edge::{ClientCall, ClientEvent, Object};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -51,10 +51,10 @@ impl RequestId {
 impl Request {
     /// Reads a text frame. A page of history is asked for in so many bytes at most.
     pub(crate) fn parse(text: &str, history_bytes: usize) -> Result<Self, BadRequest> {
-        let frame = serde_json::from_str::<Frame<'_>>(text).map_err(|error| {
+        let Object(frame) = serde_json::from_str::<Object<Frame<'_>>>(text).map_err(|error| {
             // The id can be right where another field is not.
-            let only = serde_json::from_str::<OnlyId<'_>>(text).ok();
-            let id = only.and_then(|only| read_id(only.id).ok());
+            let only = serde_json::from_str::<Object<OnlyId<'_>>>(text).ok();
+            let id = only.and_then(|Object(only)| read_id(only.id).ok());
             let message = format!("not a request: {error}");
             BadRequest { id, refusal: Refusal::new(Reason::InvalidArgument, message) }
         })?;
@@ -174,6 +174,14 @@ mod tests {
         let table = [
             ("{", None, Reason::InvalidArgument, None),
             ("[]", None, Reason::InvalidArgument, None),
+            // All fields in their order are no object either, and the first of them is no id.
+            (
+                r#"["ping",1,null,null,null,null,null,1,null,null,null,null,null]"#,
+                None,
+                Reason::InvalidArgument,
+                None,
+            ),
+            ("[1]", None, Reason::InvalidArgument, None),
             (r#"{"op":"ping"}"#, None, Reason::InvalidArgument, Some("id")),
             (r#"{"op":"ping","id":{}}"#, None, Reason::InvalidArgument, Some("id")),
             (r#"{"op":"ping","id":null}"#, None, Reason::InvalidArgument, Some("id")),

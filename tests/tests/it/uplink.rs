@@ -59,6 +59,7 @@ async fn bad_requests_get_a_problem_that_names_the_reason() {
     let huge = json!({"channel": "chat:a", "type": "note", "data": "x".repeat(200 * 1024)});
     for (body, status, reason) in [
         (json!({"type": "note", "data": 1}), 400, "INVALID_ARGUMENT"),
+        (json!(["chat:a", "note", 1, null, true]), 400, "INVALID_ARGUMENT"),
         (json!({"channel": "chat a", "type": "note", "data": 1}), 400, "INVALID_CHANNEL"),
         (json!({"channel": "vault:a", "type": "note", "data": 1}), 403, "PERMISSION_DENIED"),
         (long, 413, "TOO_LARGE"),

@@ -3,9 +3,9 @@
 
 use super::Identity;
 use super::claims::{ChannelsClaim, Parsed, present, unwrap_all};
-use super::object::Object;
 use super::validity::NumericDate;
 use crate::limits::TOKEN_INFO_BYTES;
+use crate::object::Object;
 use bytes::Bytes;
 use fanline_core::ids::UserId;
 use fanline_core::pattern::Pattern;

@@ -3,10 +3,10 @@
 //! A claim of the wrong type is refused, never taken as missing: a check that is skipped because its claim did not
 //! parse is how tokens get forged.
 
-use super::object::Object;
 use super::validity::{NumericDate, Validity};
 use super::{Identity, others, unauthenticated};
 use crate::limits::TOKEN_INFO_BYTES;
+use crate::object::Object;
 use bytes::Bytes;
 use fanline_core::clock::Timestamp;
 use fanline_core::ids::UserId;

@@ -2,8 +2,8 @@
 //!
 //! Nothing here is trusted: what the header says only selects among configured keys (RFC 8725, sections 3.1 and 3.10).
 
-use super::object::Object;
 use super::{Algorithm, unauthenticated};
+use crate::object::Object;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fanline_core::Refusal;

@@ -5,8 +5,8 @@
 //! stay good (RFC 7517, section 5).
 
 use super::key::{KeyNumbers, VerificationKey};
-use super::object::Object;
 use super::{Algorithm, TokenKeyError};
+use crate::object::Object;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
