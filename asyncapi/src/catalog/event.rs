@@ -8,7 +8,7 @@ use serde_json::Value;
 /// An event type.
 #[derive(Clone, Debug)]
 pub struct EventDefinition {
-    /// The name that events carry, such as `message.created`: letters, digits, `.`, `_` and `-`.
+    /// The name that events carry, such as `message` or `order.status_changed`: letters, digits, `.`, `_` and `-`.
     pub name: String,
     /// A name for people.
     pub title: String,

@@ -52,7 +52,7 @@ pub fn reference(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
-/// `message.created` as `MessageCreated`: what generators call a class.
+/// `order.status_changed` as `OrderStatusChanged`: what generators call a class.
 pub(crate) fn class_name(name: &str) -> String {
     let mut class = String::new();
     for word in name.split(|c: char| !c.is_ascii_alphanumeric()) {

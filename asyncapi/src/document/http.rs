@@ -136,7 +136,7 @@ fn poll() -> Route {
                 Message::new("fanline.poll.batch", "Batch", "What came after the cursor.", batch).example(json!({
                     "events": [{
                         "channel": "chat:lobby", "position": SOME_POSITION, "id": SOME_CONNECTION,
-                        "type": "message.created", "time": SOME_TIME, "data": { "text": "hello" },
+                        "type": "message", "time": SOME_TIME, "data": { "text": "hello" },
                     }],
                     "cursor": SOME_POSITION, "more": false, "channels": { "chat:lobby": { "recovered": true } },
                 })),
@@ -176,7 +176,7 @@ fn publish() -> Route {
         summary: "Answered once the event is in history and on its way.",
         query: None,
         request: Message::new("fanline.uplink.publish", "Publish", "Publishes an event.", body).example(json!({
-            "channel": "chat:lobby", "type": "message.created", "data": { "text": "hello" }, "key": "a-7",
+            "channel": "chat:lobby", "type": "message", "data": { "text": "hello" }, "key": "a-7",
         })),
         reply: vec![status(
             Message::new("fanline.uplink.published", "Published", "The event is on its way.", answer)

@@ -105,7 +105,7 @@ fn blocks(parts: &mut Parts) {
         reference(EVENT),
         json!({ "event": "$.type (with named=true)", "id": "$.position (with one channel)" }),
         json!({
-            "channel": "chat:lobby", "position": SOME_POSITION, "id": SOME_CONNECTION, "type": "message.created",
+            "channel": "chat:lobby", "position": SOME_POSITION, "id": SOME_CONNECTION, "type": "message",
             "time": SOME_TIME, "data": { "text": "hello" }, "user": "u42",
         }),
     );

@@ -175,7 +175,7 @@ fn requests(parts: &mut Parts) {
             )
             .build(),
         json!({
-            "op": "publish", "id": 4, "channel": "chat:lobby", "type": "message.created",
+            "op": "publish", "id": 4, "channel": "chat:lobby", "type": "message",
             "data": { "text": "hello" }, "key": "a-7", "echo": false,
         }),
     );
@@ -326,7 +326,7 @@ fn pushes(parts: &mut Parts) {
         "An event of a channel that the connection is in.",
         push("WsEvent", "event").field("event", reference(EVENT), "").build(),
         json!({ "op": "event", "event": {
-            "channel": "chat:lobby", "position": SOME_POSITION, "id": SOME_CONNECTION, "type": "message.created",
+            "channel": "chat:lobby", "position": SOME_POSITION, "id": SOME_CONNECTION, "type": "message",
             "time": SOME_TIME, "data": { "text": "hello" }, "user": "u42",
         } }),
     );

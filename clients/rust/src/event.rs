@@ -38,7 +38,7 @@ pub struct Event {
     pub id: String,
     /// Where it was published.
     pub channel: String,
-    /// Name of its type, such as `message.created`.
+    /// Name of its type, such as `message` or `order.status_changed`.
     pub event_type: String,
     /// What was published, byte for byte.
     pub data: Bytes,

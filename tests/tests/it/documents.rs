@@ -182,6 +182,27 @@ async fn typescript_takes_the_types_and_refuses_a_wrong_field() {
     }
 }
 
+#[tokio::test]
+async fn what_the_document_shows_a_client_sending_is_taken_though_the_namespace_is_strict() {
+    let hub = with_the_demo_catalog().set("namespaces.chat.schema", "strict").start().await;
+    let document = get(hub.addresses.public, "/asyncapi.json").await.body;
+    let document: Value = serde_json::from_str(&document).expect("it is JSON");
+    let shown = |message: &str| {
+        let example = &document["components"]["messages"][message]["examples"][0]["payload"];
+        assert!(example.is_object(), "{message} has an example: {example}");
+        example.clone()
+    };
+    let mut room = hub.room(&Token::user("ada").everything_in(&["chat:*"])).await;
+    for operation in ["ping", "join", "publish", "history", "presence", "leave"] {
+        let answer = room.request(shown(&format!("fanline.ws.{operation}"))).await;
+        assert_ne!(answer["op"], "error", "{operation}: {answer}");
+    }
+    // The uplink has the same operation without a name for it.
+    let mut publish = shown("fanline.uplink.publish");
+    publish["op"] = json!("publish");
+    room.ok(publish).await;
+}
+
 /// What `tsc --strict` says against a program beside the types; nothing when it takes it.
 async fn compile(folder: &TempDir, program: &str) -> Option<String> {
     fs::write(folder.path().join("program.ts"), program).expect("the folder is ours");

@@ -15,7 +15,7 @@ pub(crate) struct Publish {
     #[schema(example = "chat:lobby", min_length = 1, max_length = 255)]
     channel: String,
     /// The event's type. Default: `message`.
-    #[schema(example = "message.created")]
+    #[schema(example = "message")]
     r#type: Option<String>,
     /// Any JSON; passed on byte for byte.
     #[schema(example = json!({"text": "hello"}))]
