@@ -128,7 +128,7 @@ impl KeyFetcher {
             0 => {
                 "until then tokens of these keys are refused, and this node is not ready".to_owned()
             }
-            keys => format!("until then the {keys} keys of before go on counting"),
+            keys => format!("until then those of before go on counting, {keys} in number"),
         };
         warn!(
             %url,

@@ -115,9 +115,7 @@ impl Authority {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-        let certificate =
-            CertificateDer::from_pem_file(self.path("cert.pem")).expect("it was written");
-        let key = PrivateKeyDer::from_pem_file(self.path("key.pem")).expect("it was written");
+        let (certificate, key) = self.server_identity();
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("the provider speaks them")
@@ -126,6 +124,24 @@ impl Authority {
             .expect("they belong together");
         config.alpn_protocols = vec![b"h2".to_vec()];
         Arc::new(config)
+    }
+
+    /// TLS for a web server at `localhost` that takes anybody.
+    pub fn web_server(&self) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let (certificate, key) = self.server_identity();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider speaks them")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key);
+        Arc::new(config.expect("they belong together"))
+    }
+
+    fn server_identity(&self) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let certificate = CertificateDer::from_pem_file(self.path("cert.pem"));
+        let key = PrivateKeyDer::from_pem_file(self.path("key.pem"));
+        (certificate.expect("it was written"), key.expect("it was written"))
     }
 
     fn client(&self, client: TlsClient<'_>) -> ClientConfig {

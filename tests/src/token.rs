@@ -17,7 +17,7 @@ pub(crate) const RS256_PUBLIC_KEY_PATH: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/rs256.pub.pem");
 
 const RS256_PUBLIC_KEY: &str = include_str!("../fixtures/rs256.pub.pem");
-const RS256_PRIVATE_KEY: &str = include_str!("../fixtures/rs256.key.pem");
+pub(crate) const RS256_PRIVATE_KEY: &str = include_str!("../fixtures/rs256.key.pem");
 
 /// Who signs a token, and how.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -147,7 +147,12 @@ impl Token {
     fn encode(&self, algorithm: Algorithm, kid: &str, key: &EncodingKey) -> String {
         let mut header = Header::new(algorithm);
         header.kid = Some(kid.to_owned());
-        jsonwebtoken::encode(&header, &self.claims, key).expect("claims are JSON")
+        self.encode_under(&header, key)
+    }
+
+    /// The compact form under any header, signed by any key.
+    pub(crate) fn encode_under(&self, header: &Header, key: &EncodingKey) -> String {
+        jsonwebtoken::encode(header, &self.claims, key).expect("claims are JSON")
     }
 
     fn unsigned(&self, algorithm: &str, kid: &str) -> String {

@@ -1,14 +1,15 @@
 //! A token that is not good opens nothing, wherever it stands.
 
-use fanline_tests::{Http2, Hub, Publication, Signer, Token, send};
+use fanline_tests::{
+    Http2, Hub, Issuer, IssuerKey, Publication, Signer, Token, free_address, send,
+};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_bad_token_is_refused_before_the_upgrade_wherever_it_stands() {
-    // Each token six times.
-    let hub = Hub::builder().for_a_crowd().start().await;
+    let Scene { hub, bad_tokens, issuer: _issuer } = Scene::start().await;
     let http2 = Http2::connect(hub.addresses.public).await;
-    for (flaw, token) in bad_tokens() {
+    for (flaw, token) in bad_tokens {
         for over_http2 in [false, true] {
             let upgrade = || if over_http2 { hub.upgrade().on(&http2) } else { hub.upgrade() };
             let header = upgrade().bearer(&token).refused().await;
@@ -26,10 +27,10 @@ async fn a_bad_token_is_refused_before_the_upgrade_wherever_it_stands() {
 
 #[tokio::test]
 async fn a_bad_token_in_the_first_frame_closes_with_4401_and_nothing_is_handled() {
-    let hub = Hub::start().await;
+    let Scene { hub, bad_tokens, issuer: _issuer } = Scene::start().await;
     let mut witness = hub.room(&token()).await;
     witness.join("chat:lobby").await;
-    for (flaw, token) in bad_tokens() {
+    for (flaw, token) in bad_tokens {
         let mut intruder = hub.upgrade().open_unauthenticated().await;
         let auth = json!({"op": "auth", "id": 1, "token": token});
         intruder.send_text(&auth.to_string()).await;
@@ -46,14 +47,13 @@ async fn a_bad_token_in_the_first_frame_closes_with_4401_and_nothing_is_handled(
 
 #[tokio::test]
 async fn a_bad_token_gets_no_byte_of_an_event_over_http() {
-    // More requests than an address may otherwise make with tokens that the hub does not know.
-    let hub = Hub::builder().for_a_crowd().start().await;
+    let Scene { hub, bad_tokens, issuer: _issuer } = Scene::start().await;
     hub.publish(Publication::to("chat:lobby", "secret")).await;
     let mut witness = hub.room(&token()).await;
     witness.join("chat:lobby").await;
     let event = json!({"channel": "chat:lobby", "type": "note", "data": "forged"}).to_string();
     let call = json!({"method": "chat.rename", "data": 1}).to_string();
-    for (flaw, token) in bad_tokens() {
+    for (flaw, token) in bad_tokens {
         let bearer = format!("Bearer {token}");
         for (method, path, body) in [
             ("GET", "/v1/sse?channel=chat:lobby&since=earliest", ""),
@@ -116,7 +116,72 @@ fn token() -> Token {
     Token::user("ada").everything_in(&["chat:*"])
 }
 
-/// Every way to be bad, with a name for it.
+/// A hub with keys of its own and those of an issuer, and tokens of neither.
+struct Scene {
+    hub: Hub,
+    issuer: Issuer,
+    /// Every way to be bad, with a name for it.
+    bad_tokens: Vec<(&'static str, String)>,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let issuer = Issuer::start_at(free_address(), None).await;
+        let (good, bad) = published(&issuer);
+        // More requests than an address may otherwise make with tokens that the hub does not know.
+        let hub = Hub::builder()
+            .for_a_crowd()
+            .set("tokens.jwks.url", issuer.url())
+            .set("tokens.jwks.algorithms", vec![toml::Value::from("EdDSA")])
+            .start()
+            .await;
+        // It waits for the keys: from here on they are known.
+        hub.upgrade().bearer(&good).open().await;
+        let bad_tokens = bad_tokens().into_iter().chain(bad).collect();
+        Self { hub, issuer, bad_tokens }
+    }
+}
+
+/// Publishes a good key among bad ones: a good token, and tokens that count on a mistake.
+fn published(issuer: &Issuer) -> (String, Vec<(&'static str, String)>) {
+    let good = IssuerKey::ed25519("published");
+    let (secret, exposed) = (IssuerKey::secret("secret"), IssuerKey::ed25519("exposed"));
+    let (sealing, unlisted) = (IssuerKey::ed25519("sealing"), IssuerKey::p256("unlisted"));
+    let same_name = IssuerKey::ed25519("rsa");
+    let with = |key: &IssuerKey, member: &str, value: &str| {
+        let mut jwk = key.jwk();
+        jwk[member] = json!(value);
+        jwk
+    };
+    issuer.publish_jwks(vec![
+        good.jwk(),
+        secret.jwk(),
+        with(&exposed, "d", "AAAA"),
+        with(&sealing, "use", "enc"),
+        unlisted.jwk(),
+        same_name.jwk(),
+    ]);
+    let stranger = IssuerKey::ed25519("published");
+    let unknown = IssuerKey::ed25519("unknown");
+    let enclosed = unknown.sign_with_key_enclosed(&token(), "https://evil.test/jwks.json");
+    let bad = vec![
+        ("a stranger under the name of a published key", stranger.sign(&token())),
+        ("a key that was never published", unknown.sign(&token())),
+        ("a key that comes with the token", enclosed),
+        ("a published key as secret", good.confused().sign(&token())),
+        ("a secret that was published", secret.sign(&token())),
+        ("a key whose private half was published", exposed.sign(&token())),
+        ("a published key for encryption", sealing.sign(&token())),
+        ("a published key of another algorithm", unlisted.sign(&token())),
+        ("a published key under the name of a configured one", same_name.sign(&token())),
+        ("a published key, expired", good.sign(&token().expires_in(-60))),
+        ("a published key, wrong issuer", good.sign(&token().claim("iss", "https://other.test"))),
+        ("a published key, wrong audience", good.sign(&token().claim("aud", "another-hub"))),
+    ];
+    (good.sign(&token()), bad)
+}
+
+/// Tokens that are bad wherever keys come from.
 fn bad_tokens() -> Vec<(&'static str, String)> {
     let day = 24 * 3600;
     let tokens = [

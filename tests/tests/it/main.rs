@@ -32,6 +32,7 @@ mod grpc_rights;
 mod grpc_subscribe;
 mod handlers;
 mod http2;
+mod issuer_keys;
 mod languages;
 mod lifecycle;
 mod limits;
