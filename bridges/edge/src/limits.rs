@@ -14,6 +14,8 @@ pub const TOKEN_INFO_BYTES: usize = 4 * KIB;
 pub const TOKEN_SECRET_BYTES: usize = 32;
 /// Smallest modulus of an RSA key, in bits (RFC 7518, section 3.3).
 pub const TOKEN_RSA_BITS: usize = 2048;
+/// Largest, in bits: what is verified by it takes longer with each, and the library stops here.
+pub const TOKEN_RSA_BITS_MAX: usize = 8192;
 /// Most keys of one algorithm: a forged token without `kid` is tried against all of them.
 pub const TOKEN_KEYS_PER_ALGORITHM: usize = 16;
 /// Most that the clocks of issuer and hub may differ.

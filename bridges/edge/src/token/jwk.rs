@@ -247,8 +247,12 @@ mod tests {
         let off = with(&p256, "y", p256["x"].clone());
         let mismatch = UnusableKey::Unfit(TokenKeyError::Mismatch(Algorithm::ES256));
         assert_eq!(algorithms(&off), Err(mismatch));
-        let short = URL_SAFE_NO_PAD.encode([&[0; 128][..], &[0xff; 128]].concat());
-        let weak = with(&rsa_pair().jwk, "n", json!(short));
-        assert_eq!(algorithms(&weak), Err(UnusableKey::Unfit(TokenKeyError::ShortRsa(1024))));
+        let of_size = |bytes: usize| {
+            let modulus = [&[0][..], &[0x7f], &vec![0xff; bytes - 1]].concat();
+            algorithms(&with(&rsa_pair().jwk, "n", json!(URL_SAFE_NO_PAD.encode(modulus))))
+        };
+        let unfit = |error| Err(UnusableKey::Unfit(error));
+        assert_eq!(of_size(256), unfit(TokenKeyError::ShortRsa(2047)));
+        assert_eq!(of_size(1025), unfit(TokenKeyError::LongRsa(8199)));
     }
 }

@@ -4,7 +4,7 @@
 //! [`jwk`](super::jwk).
 
 use super::header::{SignedToken, TokenHeader};
-use crate::limits::{TOKEN_RSA_BITS, TOKEN_SECRET_BYTES};
+use crate::limits::{TOKEN_RSA_BITS, TOKEN_RSA_BITS_MAX, TOKEN_SECRET_BYTES};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
     RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, VerificationAlgorithm,
@@ -78,6 +78,9 @@ pub enum TokenKeyError {
     /// An RSA key that could be factored.
     #[error("the RSA key has {0} bits, fewer than {TOKEN_RSA_BITS}")]
     ShortRsa(usize),
+    /// An RSA key that nothing could be verified by.
+    #[error("the RSA key has {0} bits, more than {TOKEN_RSA_BITS_MAX}")]
+    LongRsa(usize),
 }
 
 /// What a public key is made of, as big-endian bytes without leading zeros.
@@ -195,9 +198,13 @@ fn check_size(rsa: &[u8], algorithm: Algorithm) -> Result<(), TokenKeyError> {
 }
 
 fn check_numbers(n: &[u8], e: &[u8], algorithm: Algorithm) -> Result<(), TokenKeyError> {
-    let bits = n.len() * 8;
+    let unused = n.first().map_or(0, |first| first.leading_zeros() as usize);
+    let bits = n.len() * 8 - unused;
     if bits < TOKEN_RSA_BITS {
         return Err(TokenKeyError::ShortRsa(bits));
+    }
+    if bits > TOKEN_RSA_BITS_MAX {
+        return Err(TokenKeyError::LongRsa(bits));
     }
     RsaPublicKeyComponents { n, e }
         .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
