@@ -46,6 +46,11 @@ impl Script {
         Script::Revocations,
     ];
 
+    /// Whether calls of it have an order, which who loads it decides about: not who happens to find it forgotten.
+    pub(crate) fn is_ordered(self) -> bool {
+        self == Script::Publish
+    }
+
     /// The command that makes a server know it.
     pub(crate) fn loading(self) -> Cmd {
         let source = format!("{}\n{}", include_str!("scripts/common.lua"), self.source());

@@ -136,7 +136,8 @@ impl Servers {
         self.call_at(&self.common.keys.tag(channel), lane, call).await
     }
 
-    /// Runs a script where the keys of a tag live.
+    /// Runs a script where the keys of a tag live. One with an [order](Script::is_ordered) that a server forgot is not
+    /// repeated.
     pub(crate) async fn call_at(
         &self,
         tag: &str,
@@ -168,7 +169,9 @@ impl Servers {
                 // In a cluster the map may be to blame, also for a server that is away.
                 self.common.stale.notify_one();
             }
-            if !failure.may_be_repeated() || Instant::now() + PAUSE >= deadline {
+            let must_be_loaded = failure == Failure::Forgotten && call.script.is_ordered();
+            let may_be_repeated = failure.may_be_repeated() && !must_be_loaded;
+            if !may_be_repeated || Instant::now() + PAUSE >= deadline {
                 return Err(failure);
             }
             asked = match failure {

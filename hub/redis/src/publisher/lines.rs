@@ -19,7 +19,13 @@ pub(super) struct Lines {
     servers: Arc<Servers>,
     /// As many as there are channels with a job in line or under way again.
     lines: HashMap<ChannelName, Line>,
-    again: FuturesUnordered<BoxFuture<'static, (Job, Result<Value, Failure>)>>,
+    again: FuturesUnordered<BoxFuture<'static, Repeated>>,
+}
+
+/// A job that was sent once more, with what came of it.
+pub(super) struct Repeated {
+    pub(super) job: Job,
+    pub(super) answer: Result<Value, Failure>,
 }
 
 struct Line {
@@ -108,31 +114,42 @@ impl Lines {
         }
     }
 
-    /// Waits for a repetition that has an outcome, answers it, and goes on with its line.
-    pub(super) async fn work(&mut self) {
+    /// Waits for a repetition that has an outcome, which is to be [settled](Self::settle) or
+    /// [tried again](Self::try_again).
+    pub(super) async fn repeated(&mut self) -> Repeated {
         match self.again.next().await {
-            Some((job, answer)) => {
-                let channel = job.written.channel.clone();
-                job.answer(&self.servers.common, answer);
-                self.next(&channel);
-            }
+            Some(repeated) => repeated,
             None => std::future::pending().await,
         }
     }
 
+    /// Answers a job that was repeated, and goes on with its line.
+    pub(super) fn settle(&mut self, Repeated { job, answer }: Repeated) {
+        let channel = job.written.channel.clone();
+        job.answer(&self.servers.common, answer);
+        self.next(&channel);
+    }
+
+    /// Repeats a job once more; its line waits.
+    pub(super) fn try_again(&mut self, job: Job) {
+        self.again.push(Box::pin(again(Arc::clone(&self.servers), job, false)));
+    }
+
     fn next(&mut self, channel: &ChannelName) {
         let Some(line) = self.lines.get_mut(channel) else { return };
-        let Some((_, job)) = line.jobs.pop_first() else {
-            self.lines.remove(channel);
-            return;
-        };
-        let pause = line.pause && !line.moves;
-        line.moves = true;
-        self.again.push(Box::pin(again(Arc::clone(&self.servers), job, pause)));
+        while let Some((_, job)) = line.jobs.pop_first() {
+            if job.is_wanted() {
+                let pause = line.pause && !line.moves;
+                line.moves = true;
+                self.again.push(Box::pin(again(Arc::clone(&self.servers), job, pause)));
+                return;
+            }
+        }
+        self.lines.remove(channel);
     }
 }
 
-async fn again(servers: Arc<Servers>, job: Job, pause: bool) -> (Job, Result<Value, Failure>) {
+async fn again(servers: Arc<Servers>, job: Job, pause: bool) -> Repeated {
     let repeating = async {
         if pause {
             tokio::time::sleep(PAUSE).await;
@@ -144,5 +161,5 @@ async fn again(servers: Arc<Servers>, job: Job, pause: bool) -> (Job, Result<Val
         Ok(answer) => answer,
         Err(_elapsed) => Err(Failure::Away),
     };
-    (job, answer)
+    Repeated { job, answer }
 }

@@ -2,7 +2,7 @@
 
 use super::Job;
 use super::batches::{Batch, Batches};
-use super::lines::Lines;
+use super::lines::{Lines, Repeated};
 use crate::call::Failure;
 use crate::servers::{Map, Servers};
 use std::future::poll_fn;
@@ -31,7 +31,7 @@ pub(super) struct Worker {
 enum Step {
     Taken,
     Answered(usize, Batch),
-    Repeated,
+    Repeated(Box<Repeated>),
 }
 
 impl Worker {
@@ -50,11 +50,11 @@ impl Worker {
 
     /// Works until `stop`, or until nobody can hand in any more.
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let _our_crash_stops_the_process = stop.clone().drop_guard();
         while let Some(Some(step)) = stop.run_until_cancelled(self.step()).await {
             match step {
-                Step::Taken | Step::Repeated => {}
+                Step::Taken => {}
                 Step::Answered(server, batch) => self.settle(server, batch),
+                Step::Repeated(repeated) => self.settle_repeated(*repeated),
             }
             if self.follow_the_map() {
                 self.route();
@@ -87,7 +87,7 @@ impl Worker {
                 (taken > 0).then_some(Step::Taken)
             }
             (server, batch) = answered => Some(Step::Answered(server, batch)),
-            () = self.lines.work() => Some(Step::Repeated),
+            repeated = self.lines.repeated() => Some(Step::Repeated(Box::new(repeated))),
         }
     }
 
@@ -131,11 +131,28 @@ impl Worker {
                 None => return,
             },
         };
-        let tag = self.servers.common.keys.tag(&job.written.channel);
-        match self.map.placing.server(&tag).and_then(|server| self.servers_batches.get_mut(server))
-        {
+        match self.home(&job) {
             Some(batches) => batches.queue.push_back((number, job)),
             None => self.lines.start(number, job),
+        }
+    }
+
+    /// The publishes to the server of a job; none: nobody has its slot.
+    fn home(&mut self, job: &Job) -> Option<&mut Batches> {
+        let tag = self.servers.common.keys.tag(&job.written.channel);
+        self.servers_batches.get_mut(self.map.placing.server(&tag)?)
+    }
+
+    fn settle_repeated(&mut self, repeated: Repeated) {
+        let is_forgotten = repeated.answer == Err(Failure::Forgotten);
+        if is_forgotten && repeated.job.is_wanted() {
+            // It is loaded in its turn, and this one finds it then.
+            if let Some(batches) = self.home(&repeated.job) {
+                batches.forgotten = true;
+            }
+            self.lines.try_again(repeated.job);
+        } else {
+            self.lines.settle(repeated);
         }
     }
 
