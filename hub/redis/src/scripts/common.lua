@@ -11,6 +11,15 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
+-- Writes a key without changing it. `WAIT` waits for the last write of its connection, and to newer versions of Redis a call
+-- that only found what another connection wrote is none.
+local function touch(key)
+  local life = redis.call('PTTL', key)
+  if life > 0 then
+    redis.call('PEXPIRE', key, life)
+  end
+end
+
 -- Where a channel stands: epoch, offset, how its epoch came to be (KEPT, CREATED, ORPHANED, FENCED), life of its meta.
 -- Without usable meta, or with meta of another history of Redis, a new epoch starts and what was kept goes: its
 -- offsets may be given away a second time otherwise.

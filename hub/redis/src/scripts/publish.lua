@@ -16,6 +16,7 @@ if idempotency ~= '' then
   if known and origin == KEPT then
     local first, first_epoch, first_offset = string.match(known, '^(%x+) (%w+) (%d+)$')
     if first_epoch == epoch then
+      touch(idempotency)
       return {first, first_epoch, first_offset, 1, KEPT}
     end
   end

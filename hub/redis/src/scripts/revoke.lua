@@ -12,6 +12,7 @@ for _, over in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', whole(clock()), 
 end
 local known = redis.call('ZSCORE', ends, revocation)
 if known and tonumber(known) >= tonumber(till) then
+  touch(mark)
   return 1
 end
 if not known and redis.call('ZCARD', ends) >= tonumber(ARGV[5]) then

@@ -145,6 +145,24 @@ async fn a_call_without_an_answer_ends_within_its_deadline() {
 }
 
 #[tokio::test]
+async fn a_retry_on_another_node_is_not_acknowledged_before_the_replicas_have_the_event() {
+    let server = RedisServer::start().await;
+    let port = server.port.to_string();
+    let replica = RedisServer::with(&["--replicaof", "127.0.0.1", &port]).await;
+    let settings = RedisSettings { durability: Durability::Wait(1), ..server.settings() };
+    let near = TestHub::start(settings.clone()).await;
+    near.publish_surely("a:other", 1).await;
+    replica.signal("STOP");
+    near.publish_with_key(CHANNEL, 1).await.expect_err("the replica stands still");
+    // Its connection has written nothing yet.
+    let far = TestHub::start(settings).await;
+    far.publish_with_key(CHANNEL, 1).await.expect_err("the replica still does not have it");
+    replica.signal("CONT");
+    let (found, _) = far.publish_surely(CHANNEL, 1).await;
+    assert!(found.duplicate && found.position.offset.get() == 1, "{found:?}");
+}
+
+#[tokio::test]
 async fn a_publish_that_reaches_too_few_replicas_is_not_acknowledged() {
     let Scene { server, near, far: _far, members } = scene(&[], Durability::Wait(1)).await;
     let refusal = near.publish_with_key(CHANNEL, 1).await.expect_err("there is no replica");
