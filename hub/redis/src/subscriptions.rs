@@ -83,6 +83,8 @@ impl Subscriptions {
         let mut state = self.lock();
         let entry = state.entry(&live, channel);
         entry.wanted = true;
+        // Whoever gave up waiting makes room: a server that never confirms may be asked for ever.
+        entry.waiters.retain(|waiter| !waiter.is_closed());
         entry.waiters.push(waiter);
         if entry.stage == Stage::On {
             entry.confirm(&self.suspects);

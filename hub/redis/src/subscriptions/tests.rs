@@ -51,6 +51,16 @@ fn a_wish_is_answered_when_redis_has_confirmed_and_not_before() {
 }
 
 #[test]
+fn those_who_gave_up_waiting_are_not_kept() {
+    let it = fixture();
+    for _ in 0..100 {
+        drop(it.want("a:b"));
+    }
+    let _answer = it.want("a:b");
+    assert_eq!(it.table.lock().entries[b"a:b".as_slice()].waiters.len(), 1);
+}
+
+#[test]
 fn the_last_wish_wins_whatever_is_under_way() {
     let it = fixture();
     let _answer = it.want("a:b");
