@@ -336,7 +336,7 @@ impl Hub {
 }
 
 /// Work without which the hub would be deaf, or never forget: its end is the end of all.
-async fn as_old_as_the_process(work: impl Future<Output = ()>, stop: CancellationToken) {
+pub(crate) async fn as_old_as_the_process(work: impl Future<Output = ()>, stop: CancellationToken) {
     let _our_crash_stops_the_process = stop.drop_guard();
     work.await;
 }

@@ -14,6 +14,7 @@ use crate::readiness::RedisReadiness;
 use crate::server::{Common, PubSub};
 use crate::servers::{CALL, Servers};
 use crate::suspects::Suspects;
+use crate::tasks::Tasks;
 use crate::{CheckedSettings, Mode, channels, history, mending};
 use fanline_core::broker::{
     Answer, Broker, BrokerError, Changes, ChannelsQuery, HistoryPage, HistoryQuery, Member, Nodes,
@@ -65,7 +66,8 @@ impl RedisBroker {
         let RedisParts { settings: checked, notices, random } = parts;
         let metrics = RedisMetrics::register(registry);
         let suspects = Suspects::default();
-        tasks.spawn(suspects.clone().tell(notices.clone(), stop.clone()));
+        let tasks = Tasks { tracker: tasks.clone(), stop: stop.clone() };
+        tasks.start(suspects.clone().tell(notices.clone(), stop.clone()));
         let cluster = checked.mode == Mode::Cluster;
         let (keys, id) = (Keys::new(&checked.prefix), NodeId::random(&random));
         let common = Common {
@@ -77,17 +79,18 @@ impl RedisBroker {
             outlet: Outlet { notices, suspects, metrics, registry: Arc::default() },
             trouble: Arc::default(),
             stale: Arc::default(),
+            forgot: Arc::default(),
             random,
             tasks: tasks.clone(),
         };
         let servers = Arc::new(Servers::start(&checked, common, stop));
         if cluster {
-            tasks.spawn(cluster::follow(Arc::clone(&servers), checked, stop.clone()));
+            tasks.start(cluster::follow(Arc::clone(&servers), checked, stop.clone()));
         }
         let publisher = Publisher::start(&servers, stop);
         let presence = Arc::new(Presence::new(Arc::clone(&servers)));
-        tasks.spawn(checks::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
-        tasks.spawn(mending::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
+        tasks.start(checks::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
+        tasks.start(mending::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
         let nodes = RedisNodes::start(&servers, stop);
         let notes = RedisNotes { servers: Arc::clone(&servers) };
         let changes = RedisChanges { servers: Arc::clone(&servers) };

@@ -99,15 +99,18 @@ impl Directory {
             let mut portion = 0;
             let mut next_portion = Instant::now() + PORTION;
             loop {
-                let changed = self.changed.notified();
-                if tokio::time::timeout_at(next_portion, changed).await.is_err() {
-                    next_portion = Instant::now() + PORTION;
-                    if renewals.is_empty() {
-                        renewals = self.lock().here.iter().cloned().collect();
-                        portion = renewals.len() / RENEWAL.as_secs() as usize + 1;
+                tokio::select! {
+                    () = self.changed.notified() => {}
+                    () = servers.common.forgot.notified() => self.say_all_again(),
+                    () = tokio::time::sleep_until(next_portion) => {
+                        next_portion = Instant::now() + PORTION;
+                        if renewals.is_empty() {
+                            renewals = self.lock().here.iter().cloned().collect();
+                            portion = renewals.len() / RENEWAL.as_secs() as usize + 1;
+                        }
+                        let rest = renewals.len().saturating_sub(portion);
+                        self.lock().untold.extend(renewals.drain(rest..));
                     }
-                    let rest = renewals.len().saturating_sub(portion);
-                    self.lock().untold.extend(renewals.drain(rest..));
                 }
                 self.tell_all(&servers).await;
             }

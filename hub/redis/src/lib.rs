@@ -33,6 +33,7 @@ mod cluster;
 mod placing;
 mod server;
 mod servers;
+mod tasks;
 
 // The node's ear.
 mod ear;

@@ -10,7 +10,7 @@ use crate::metrics::RedisMetrics;
 use crate::place::Place;
 use crate::session::Session;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -33,11 +33,12 @@ impl Link {
         place: Place,
         backoff: Backoff,
         metrics: RedisMetrics,
+        forgot: Arc<Notify>,
         stop: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (states, link) = watch::channel(State::Connecting);
         let work = async move {
-            stop.run_until_cancelled(keep_up(place, backoff, metrics, &states)).await;
+            stop.run_until_cancelled(keep_up(place, backoff, metrics, &forgot, &states)).await;
             states.send_replace(State::Away("the node stops"));
         };
         (Link(link), work)
@@ -82,14 +83,20 @@ async fn keep_up(
     place: Place,
     mut backoff: Backoff,
     metrics: RedisMetrics,
+    forgot: &Notify,
     states: &watch::Sender<State>,
 ) {
+    let mut fence = None;
     loop {
         match place.open().await {
             Ok(session) => {
                 let session = Arc::new(session);
                 backoff.reset();
                 tracing::info!(server = %place, "connected to Redis");
+                let former = fence.replace(session.fence().to_owned());
+                if former.is_some_and(|former| former != session.fence()) {
+                    forgot.notify_one();
+                }
                 states.send_replace(State::Up(Arc::clone(&session)));
                 session.end().await;
                 tracing::warn!(server = %place, "the connection to Redis is lost; connecting again");

@@ -31,11 +31,11 @@ impl RedisNodes {
             directory: Arc::default(),
         };
         let tasks = &servers.common.tasks;
-        tasks.spawn(registry::hear(Arc::clone(servers), stop.clone()));
+        tasks.start(registry::hear(Arc::clone(servers), stop.clone()));
         let registry = Arc::clone(&nodes.registry);
         let directory = Arc::clone(&nodes.directory);
-        tasks.spawn(registry.run(Arc::clone(servers), directory, stop.clone()));
-        tasks.spawn(Arc::clone(&nodes.directory).run(Arc::clone(servers), stop.clone()));
+        tasks.start(registry.run(Arc::clone(servers), directory, stop.clone()));
+        tasks.start(Arc::clone(&nodes.directory).run(Arc::clone(servers), stop.clone()));
         nodes
     }
 }

@@ -46,7 +46,7 @@ impl Publisher {
     pub(crate) fn start(servers: &Arc<Servers>, stop: &CancellationToken) -> Self {
         let (jobs, received) = mpsc::channel(PLACES);
         let work = Worker::new(Arc::clone(servers), received).run(stop.clone());
-        servers.common.tasks.spawn(work);
+        servers.common.tasks.start(work);
         Publisher { servers: Arc::clone(servers), jobs, places: Arc::new(Semaphore::new(PLACES)) }
     }
 

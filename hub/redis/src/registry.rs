@@ -71,7 +71,7 @@ impl Registry {
                         tracing::debug!(?failure, "the lease of this node could not be renewed now")
                     }
                 }
-                let pause = ROUND.mul_f64(0.75 + 0.5 * servers.common.random.fraction());
+                let pause = servers.common.random.around(ROUND, 0.25);
                 let changed = servers.common.outlet.registry.notified();
                 let _either_way = tokio::time::timeout(pause, changed).await;
             }

@@ -9,6 +9,7 @@ use crate::keys::Keys;
 use crate::link::Link;
 use crate::place::Place;
 use crate::reader::Outlet;
+use crate::tasks::Tasks;
 use crate::trouble::Trouble;
 use fanline_core::channel::ChannelName;
 use fanline_core::ids::NodeId;
@@ -16,7 +17,6 @@ use fanline_core::random::Random;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// Which of the links a call takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,8 +57,10 @@ pub(crate) struct Common {
     pub(crate) trouble: Arc<Trouble>,
     /// Told when channels seem to live elsewhere than we think.
     pub(crate) stale: Arc<Notify>,
+    /// Told when a server came back with another history, in which it may have forgotten something.
+    pub(crate) forgot: Arc<Notify>,
     pub(crate) random: Random,
-    pub(crate) tasks: TaskTracker,
+    pub(crate) tasks: Tasks,
 }
 
 /// A server. Its connections end with `stop`.
@@ -85,9 +87,14 @@ impl Server {
         let backoff = || Backoff::new(common.random.clone());
         let metrics = &common.outlet.metrics;
         let link = || {
-            let (link, keeping) =
-                Link::new(place.clone(), backoff(), metrics.clone(), stop.clone());
-            common.tasks.spawn(keeping);
+            let (link, keeping) = Link::new(
+                place.clone(),
+                backoff(),
+                metrics.clone(),
+                Arc::clone(&common.forgot),
+                stop.clone(),
+            );
+            common.tasks.start(keeping);
             link
         };
         let (publishes, writes, reads) = (link(), link(), link());
@@ -101,7 +108,7 @@ impl Server {
             backoff: backoff(),
         };
         let (ear, listening) = Ear::new(parts, stop.clone());
-        common.tasks.spawn(listening);
+        common.tasks.start(listening);
         Server { place, ear, stop, probe, publishes, writes, reads }
     }
 

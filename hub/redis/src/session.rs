@@ -70,17 +70,18 @@ impl Session {
         Ok(Session { connection, identity, fence, loaded, durability, broken })
     }
 
-    /// Runs a script. Loads it anew if the server forgot it, which is safe: nothing was done.
+    /// Runs a script. Loads it anew if the server forgot it, which is safe as nothing was done, unless it has an
+    /// [order](Script::is_ordered). That is another server's affair where this one is only asked.
     pub(crate) async fn run(&self, call: &Call<'_>, asking: bool) -> Result<Value, Failure> {
         let mut answer = self.run_once(call, asking).await;
-        if matches!(answer, Err(Failure::Forgotten)) {
+        if matches!(answer, Err(Failure::Forgotten)) && (asking || !call.script.is_ordered()) {
             self.load(call.script).await?;
             answer = self.run_once(call, asking).await;
         }
         answer
     }
 
-    /// Loads a script that the server forgot. Only that one: who loads the script of publishes decides about their order.
+    /// Loads a script that the server forgot. Only that one: another may have an [order](Script::is_ordered).
     pub(crate) async fn load(&self, script: Script) -> Result<(), Failure> {
         self.command(&script.loading()).await.map(drop)
     }
@@ -168,6 +169,11 @@ impl Session {
             Durability::Wait(replicas) if lasting => Some(replicas),
             Durability::Wait(_) | Durability::Volatile | Durability::AofAlways => None,
         }
+    }
+
+    /// The history of Redis that it writes.
+    pub(crate) fn fence(&self) -> &str {
+        &self.fence
     }
 
     /// Says that the connection seems dead, or leads to the wrong server. The next calls get another one.

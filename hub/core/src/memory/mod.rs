@@ -16,6 +16,7 @@ use crate::broker::{
 };
 use crate::channel::ChannelName;
 use crate::clock::Clock;
+use crate::hub::as_old_as_the_process;
 use crate::ids::{ConnectionId, NodeId};
 use crate::position::Epoch;
 use crate::random::Random;
@@ -105,7 +106,7 @@ impl MemoryBroker {
             limits,
             metrics: MemoryMetrics::register(registry),
         }));
-        tasks.spawn(sweep(broker.clone(), stop));
+        tasks.spawn(as_old_as_the_process(sweep(broker.clone(), stop.clone()), stop));
         broker
     }
 
