@@ -9,6 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -113,29 +114,35 @@ impl Authority {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).expect("it is a certificate");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-        let (certificate, key) = self.server_identity();
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider speaks them")
-            .with_client_cert_verifier(verifier.build().expect("there is an authority"))
-            .with_single_cert(vec![certificate], key)
-            .expect("they belong together");
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        Arc::new(config)
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        self.server_for(verifier.build().expect("there is an authority"), &["h2"])
+    }
+
+    /// The same for a server that takes anybody.
+    pub fn open_server(&self) -> Arc<ServerConfig> {
+        self.server_for(WebPkiClientVerifier::no_client_auth(), &["h2"])
     }
 
     /// TLS for a web server at `localhost` that takes anybody.
     pub fn web_server(&self) -> Arc<ServerConfig> {
+        self.server_for(WebPkiClientVerifier::no_client_auth(), &[])
+    }
+
+    fn server_for(
+        &self,
+        clients: Arc<dyn ClientCertVerifier>,
+        protocols: &[&str],
+    ) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let (certificate, key) = self.server_identity();
-        let config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("the provider speaks them")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key);
-        Arc::new(config.expect("they belong together"))
+            .with_client_cert_verifier(clients)
+            .with_single_cert(vec![certificate], key)
+            .expect("they belong together");
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
     }
 
     fn server_identity(&self) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {

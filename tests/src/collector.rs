@@ -1,8 +1,9 @@
 //! A collector of spans: it takes what the hub exports by OTLP over gRPC, and its test looks through it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use fanline_test_redis::{DEADLINE, eventually, within};
+use fanline_test_redis::{DEADLINE, within};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -13,14 +14,12 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as AnyValue;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use rustls::ServerConfig;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
+use crate::grpc_server::GrpcServer;
 use crate::handler::free_address;
 
 /// A listening collector. Dropping it closes its connections.
@@ -30,7 +29,7 @@ pub struct Collector {
     pub address: SocketAddr,
     spans: mpsc::UnboundedReceiver<Collected>,
     unread: Vec<Collected>,
-    _server: JoinSet<()>,
+    _server: GrpcServer,
 }
 
 /// A span that was exported.
@@ -45,22 +44,15 @@ pub struct Collected {
 impl Collector {
     /// A collector on a free port.
     pub async fn start() -> Self {
-        Self::start_at(free_address()).await
+        Self::start_at(free_address(), None).await
     }
 
-    /// A collector at an address.
-    pub async fn start_at(address: SocketAddr) -> Self {
-        let listener =
-            eventually("the address is free", async || TcpListener::bind(address).await.ok()).await;
+    /// A collector at an address, with TLS as `tls` says.
+    pub async fn start_at(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Self {
         #[expect(clippy::disallowed_methods, reason = "a test makes few spans")]
         let (sender, spans) = mpsc::unbounded_channel();
-        let mut server = JoinSet::new();
-        server.spawn(async move {
-            let serving = Server::builder()
-                .add_service(TraceServiceServer::new(Taker(sender)))
-                .serve_with_incoming(TcpIncoming::from(listener));
-            serving.await.expect("it serves");
-        });
+        let service = TraceServiceServer::new(Taker(sender));
+        let server = GrpcServer::start(address, tls, service).await;
         Self { address, spans, unread: Vec::new(), _server: server }
     }
 

@@ -1,26 +1,19 @@
 //! A backend that the hub calls: it serves `CommandHandler`, and its test answers.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fanline_proto::v1::command_handler_server::{CommandHandler, CommandHandlerServer};
 use fanline_proto::v1::{Command, CommandReply};
-use fanline_test_redis::{DEADLINE, eventually, free_port, within};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
+use fanline_test_redis::{DEADLINE, free_port, within};
 use rustls::ServerConfig;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use crate::backend::answer;
+use crate::grpc_server::GrpcServer;
 
 /// A listening backend. Dropping it breaks all connections off and refuses further ones.
 #[derive(Debug)]
@@ -28,7 +21,7 @@ pub struct Handler {
     /// Where it listens.
     pub address: SocketAddr,
     asked: mpsc::Receiver<Asked>,
-    _connections: JoinSet<Infallible>,
+    _server: GrpcServer,
 }
 
 /// A command that waits for its answer. Dropped without one, it is answered `INTERNAL`.
@@ -49,13 +42,10 @@ impl Handler {
 
     /// A backend at an address, perhaps one where another was. With TLS as `tls` says.
     pub async fn start_at(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Self {
-        // The address may still be in use by the end of what was there.
-        let listener =
-            eventually("the address is free", async || TcpListener::bind(address).await.ok()).await;
         let (asked_in, asked) = mpsc::channel(64);
-        let mut connections = JoinSet::new();
-        connections.spawn(accept(listener, tls, asked_in));
-        Self { address, asked, _connections: connections }
+        let service = CommandHandlerServer::new(Desk { asked: asked_in });
+        let server = GrpcServer::start(address, tls, service).await;
+        Self { address, asked, _server: server }
     }
 
     /// The next command.
@@ -90,38 +80,6 @@ impl Asked {
 /// An address at which nothing listens.
 pub fn free_address() -> SocketAddr {
     ([127, 0, 0, 1], free_port()).into()
-}
-
-async fn accept(
-    listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
-    asked: mpsc::Sender<Asked>,
-) -> Infallible {
-    let mut connections = JoinSet::new();
-    loop {
-        let (socket, _) = listener.accept().await.expect("the listener is open");
-        connections.spawn(greet(socket, tls.clone(), asked.clone()));
-    }
-}
-
-async fn greet(socket: TcpStream, tls: Option<Arc<ServerConfig>>, asked: mpsc::Sender<Asked>) {
-    match tls {
-        None => serve(socket, asked).await,
-        Some(tls) => {
-            if let Ok(socket) = TlsAcceptor::from(tls).accept(socket).await {
-                serve(socket, asked).await;
-            }
-        }
-    }
-}
-
-async fn serve(
-    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    asked: mpsc::Sender<Asked>,
-) {
-    let service = TowerToHyperService::new(CommandHandlerServer::new(Desk { asked }));
-    let builder = auto::Builder::new(TokioExecutor::new()).http2_only();
-    let _broken_off = builder.serve_connection(TokioIo::new(socket), service).await;
 }
 
 /// Passes each command to the test.

@@ -19,6 +19,7 @@ mod example;
 mod flood;
 mod foreign_client;
 mod frame;
+mod grpc_server;
 mod handler;
 mod http2;
 mod hub;

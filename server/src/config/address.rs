@@ -14,7 +14,11 @@ pub(super) fn check(
     checker: &mut Checker<'_>,
 ) -> Option<Uri> {
     let url = text.parse::<Uri>().ok().filter(|url| {
-        let has_host = url.authority().map(Authority::host).is_some_and(|host| !host.is_empty());
+        // A user before the host would be ignored.
+        let is_host = |authority: &Authority| {
+            !authority.host().is_empty() && !authority.as_str().contains('@')
+        };
+        let has_host = url.authority().is_some_and(is_host);
         let rest = url.path_and_query().map_or("/", PathAndQuery::as_str);
         matches!(url.scheme_str(), Some("http" | "https")) && has_host && rest == "/"
     });

@@ -1,11 +1,14 @@
 //! Spans go to a collector by OTLP, connected with those of clients and backends; without one nothing changes.
 
+use std::time::Duration;
+
 use fanline_proto::v1::PublishRequest;
 use fanline_tests::{
-    ApiKey, Backend, Collector, Handler, Hub, HubBuilder, Metrics, Publication, Token, answer,
-    free_address, send,
+    ApiKey, Authority, Backend, Collected, Collector, Flood, Handler, Hub, HubBuilder, Metrics,
+    Publication, Token, answer, free_address, send, until,
 };
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tonic::{Code, Request};
 
 /// What clients of these tests send: a trace, a span of it, and that it is sampled.
@@ -79,8 +82,7 @@ async fn a_refused_publish_says_why() {
     assert_eq!(call.attribute("fanline.reason"), "UNKNOWN_NAMESPACE");
     let publish = collector.span("publish nowhere:*").await;
     assert_eq!(publish.attribute("error.type"), "UNKNOWN_NAMESPACE");
-    let code =
-        |span: &fanline_tests::Collected| span.span.status.as_ref().map(|status| status.code);
+    let code = |span: &Collected| span.span.status.as_ref().map(|status| status.code);
     assert_eq!(code(&publish), Some(ERROR));
     assert_ne!(code(&call), Some(ERROR), "the server did nothing wrong");
 }
@@ -175,17 +177,60 @@ async fn a_collector_that_is_away_costs_spans_and_one_warning_and_nothing_else()
     let rpc = hub.rpc().await;
     rpc.publish_numbers("chat:a", 1..=50).await;
     let lost = async || hub.metrics().await.sum("fanline_spans_dropped_total", "not_taken");
-    fanline_tests::until("spans are dropped", async || lost().await >= 100.0).await;
+    until("spans are dropped", async || lost().await >= 100.0).await;
     // A second batch meets the same fate, without a word.
     rpc.publish_numbers("chat:a", 51..=60).await;
-    fanline_tests::until("more spans are dropped", async || lost().await >= 120.0).await;
+    until("more spans are dropped", async || lost().await >= 120.0).await;
 
-    let mut collector = Collector::start_at(address).await;
+    let mut collector = Collector::start_at(address, None).await;
     rpc.publish(Publication::to("chat:a", "again")).await;
     collector.span(RPC).await;
     let said = hub.process.stderr();
     assert_eq!(said.matches("spans are not taken").count(), 1, "{said}");
     assert!(said.contains(&address.to_string()), "{said}");
+}
+
+#[tokio::test]
+async fn a_collector_that_takes_nothing_holds_up_neither_publishers_nor_the_end() {
+    // Connections are made, and nobody ever reads from them.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", silent.local_addr().expect("it is bound"));
+    let mut hub = Hub::builder()
+        .set("telemetry.otlp", url)
+        .set("drain.window", "500ms")
+        .set("drain.deadline", "1s")
+        .start()
+        .await;
+    let mut flood = Flood::open(&hub.rpc().await).await;
+    // More than wait in the queue and in the batch under way.
+    for number in 0..6_000 {
+        flood.publish(Publication::to("live:a", number)).await;
+    }
+    flood.finish().await;
+    let dropped = hub.metrics().await.sum("fanline_spans_dropped_total", "queue_full");
+    assert!(dropped > 1_000.0, "{dropped} spans were dropped");
+    hub.process.terminate();
+    let status = hub.process.exit_within(Duration::from_secs(20)).await;
+    assert_eq!(status.code(), Some(0), "{}", hub.process.output());
+}
+
+#[tokio::test]
+async fn a_collector_is_reached_over_tls_if_the_machine_trusts_it() {
+    let (authority, address) = (Authority::new(), free_address());
+    let mut collector = Collector::start_at(address, Some(authority.open_server())).await;
+    let builder =
+        Hub::builder().set("telemetry.otlp", format!("https://localhost:{}", address.port()));
+    let ca = authority.path("ca.pem").display().to_string();
+    let hub = builder.clone().env("SSL_CERT_FILE", &ca).start().await;
+    hub.publish(Publication::to("chat:a", 1)).await;
+    collector.span(RPC).await;
+
+    let stranger = Authority::new();
+    let ca = stranger.path("ca.pem").display().to_string();
+    let hub = builder.env("SSL_CERT_FILE", &ca).start().await;
+    hub.publish(Publication::to("chat:a", 1)).await;
+    let lost = async || hub.metrics().await.sum("fanline_spans_dropped_total", "not_taken");
+    until("spans are dropped", async || lost().await >= 2.0).await;
 }
 
 #[tokio::test]
@@ -217,7 +262,13 @@ async fn a_hub_that_stops_does_not_wait_for_a_collector_that_is_away() {
 
 #[tokio::test]
 async fn an_address_that_is_none_is_refused_by_its_key() {
-    for wrong in ["127.0.0.1:4317", "http://", "grpc://127.0.0.1:4317", "http://a:1/v1/traces"] {
+    for wrong in [
+        "127.0.0.1:4317",
+        "http://",
+        "grpc://127.0.0.1:4317",
+        "http://user:word@127.0.0.1:4317",
+        "http://a:1/v1/traces",
+    ] {
         let said = Hub::builder().set("telemetry.otlp", wrong).refused().await;
         assert!(said.contains("'otlp' in [telemetry]"), "{wrong}: {said}");
         assert!(said.contains("http://127.0.0.1:4317"), "{wrong}: {said}");
