@@ -1,5 +1,24 @@
 // `cargo xtask gen` makes this from clients/js.
 
+// src/errors.ts
+var FanlineError = class extends Error {
+  constructor(reason, message, particulars) {
+    super(message);
+    this.reason = reason;
+    Object.assign(this, { name: "FanlineError" }, particulars);
+  }
+  reason;
+};
+function unreachable(message, status) {
+  return new FanlineError("UNREACHABLE", message, { status });
+}
+function disconnected() {
+  return new FanlineError("DISCONNECTED", "the connection went before the answer came");
+}
+function asError(thrown) {
+  return thrown instanceof FanlineError ? thrown : unreachable(String(thrown));
+}
+
 // src/listeners.ts
 var Listeners = class {
   #handlers = /* @__PURE__ */ new Set();
@@ -12,16 +31,17 @@ var Listeners = class {
     return this.#handlers.size;
   }
   emit(value) {
-    for (const handler of this.#handlers) {
-      try {
-        handler(value);
-      } catch (thrown) {
-        if (typeof reportError === "function") reportError(thrown);
-        else console.error(thrown);
-      }
-    }
+    for (const handler of this.#handlers) tell(handler, value);
   }
 };
+function tell(handler, value) {
+  try {
+    handler(value);
+  } catch (thrown) {
+    if (typeof reportError === "function") reportError(thrown);
+    else console.error(thrown);
+  }
+}
 
 // src/position.ts
 function isSeen(position, last) {
@@ -45,6 +65,9 @@ var Channel = class {
   #presence = new Listeners();
   #starts = new Listeners();
   #errors = new Listeners();
+  /** Who waits to hear that the channel is joined. */
+  #joining = [];
+  #closed;
   #since;
   #position;
   #isWanted = false;
@@ -81,24 +104,19 @@ var Channel = class {
   onError(handler) {
     return this.#errors.add(handler);
   }
-  /** Joins the channel, if it is not joined, and says when the hub has it. Rejects with why it may not be. */
+  /** Joins the channel, if it is not joined, and says when the hub has it. Rejects with why it may not be, with
+   * `NOT_JOINED` when it is left before, or with why the client was closed. */
   join() {
+    if (this.#closed !== void 0) return Promise.reject(this.#closed);
     this.#want();
     if (this.#isJoined) return Promise.resolve(this.#position === void 0 ? {} : { position: this.#position });
-    return new Promise((resolve, reject) => {
-      const settle = (act) => {
-        offStart();
-        offError();
-        act();
-      };
-      const offStart = this.#starts.add((start) => settle(() => resolve(start)));
-      const offError = this.#errors.add((error) => settle(() => reject(error)));
-    });
+    return new Promise((resolve, reject) => this.#joining.push({ resolve, reject }));
   }
   /** Leaves the channel. Its handlers stay, for the case that it is joined again; it starts with the next event then. */
   leave() {
     this.#since = this.#position = void 0;
     this.#drop();
+    this.#settle(({ reject }) => reject(new FanlineError("NOT_JOINED", `${this.name} was left before it was joined`)));
   }
   async publish(type, data, { key = newKey(), echo, timeoutMs } = {}) {
     const request2 = { op: "publish", channel: this.name, type, data, key };
@@ -117,6 +135,12 @@ var Channel = class {
   /** @internal Whether it is to be followed, and from where. */
   get wanted() {
     return this.#isWanted ? { since: this.#position ?? this.#since } : void 0;
+  }
+  /** @internal Where it is to start, unless it is followed already. */
+  startAt(since) {
+    if (this.#isWanted) return;
+    this.#since = since;
+    this.#position = void 0;
   }
   /** @internal */
   take(event) {
@@ -138,10 +162,11 @@ var Channel = class {
     }
     this.#isJoined = true;
     this.#starts.emit(start);
+    this.#settle(({ resolve }) => resolve(start));
   }
   /** @internal */
   moved(position) {
-    if (!isSeen(position, this.#position)) this.#position = position;
+    if (this.#isWanted && !isSeen(position, this.#position)) this.#position = position;
   }
   /** @internal */
   lost(gap) {
@@ -159,18 +184,25 @@ var Channel = class {
   }
   /** @internal The client is closed; whoever waits for the channel is told. */
   closed(error) {
+    this.#closed = error;
     this.#isWanted = this.#isJoined = false;
     this.#errors.emit(error);
+    this.#settle(({ reject }) => reject(error));
   }
   /** @internal */
   refused(error) {
     if (!this.#isWanted) return;
     this.#drop();
     if (this.#errors.size > 0) this.#errors.emit(error);
-    else this.#host.trouble(error);
+    else if (this.#joining.length === 0) this.#host.trouble(error);
+    this.#settle(({ reject }) => reject(error));
+  }
+  /** Tells whoever waits for the channel, once. */
+  #settle(tell2) {
+    this.#joining.splice(0).forEach(tell2);
   }
   #want() {
-    if (this.#isWanted) return;
+    if (this.#isWanted || this.#closed !== void 0) return;
     this.#isWanted = true;
     this.#host.changed(true);
   }
@@ -181,25 +213,6 @@ var Channel = class {
 };
 function newKey() {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("");
-}
-
-// src/errors.ts
-var FanlineError = class extends Error {
-  constructor(reason, message, particulars) {
-    super(message);
-    this.reason = reason;
-    Object.assign(this, { name: "FanlineError" }, particulars);
-  }
-  reason;
-};
-function unreachable(message, status) {
-  return new FanlineError("UNREACHABLE", message, { status });
-}
-function disconnected() {
-  return new FanlineError("DISCONNECTED", "the connection went before the answer came");
-}
-function asError(thrown) {
-  return thrown instanceof FanlineError ? thrown : unreachable(String(thrown));
 }
 
 // src/cursor.ts
@@ -257,17 +270,95 @@ async function refusal(response) {
   const { status, headers } = response;
   let problem = {};
   try {
-    problem = await response.json();
+    problem = Object(await response.json());
   } catch {
   }
+  return errorOf(problem, status, Number(headers.get("retry-after")) * 1e3 || void 0);
+}
+function errorOf(problem, status, retryAfterMs) {
   return new FanlineError(problem.reason ?? "UNREACHABLE", problem.detail ?? `the answer is ${status}`, {
     field: problem.field,
     status,
-    // Seconds: that is what the hub writes. A proxy's date is none, and nothing to wait for.
-    retryAfterMs: Number(headers.get("retry-after")) * 1e3 || void 0,
+    retryAfterMs,
     details: problem
   });
 }
+
+// src/token.ts
+var ANSWER_MS = 3e4;
+var RENEWAL_MIN_MS = 3e3;
+var Tokens = class {
+  #source;
+  #token;
+  #asking;
+  #askedAt = 0;
+  constructor(source) {
+    this.#source = source;
+    if (typeof source === "string") this.#token = source;
+  }
+  get renewable() {
+    return typeof this.#source === "function";
+  }
+  /** The token to use now; `undefined` when the application has none and leaves it to cookies. */
+  async current() {
+    return this.#source === void 0 ? void 0 : this.#token ?? this.renewed();
+  }
+  /** A new token. Whoever asks meanwhile gets the same. */
+  async renewed() {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = void 0;
+    });
+    return this.#asking;
+  }
+  /**
+   * When to ask for the next token, in milliseconds from now, if this one has so many seconds left: now, but not before
+   * half of its life is over. One that is short-lived from the start would be replaced again and again.
+   */
+  renewalMs(expiresInS) {
+    const leftMs = expiresInS * 1e3 - (Date.now() - this.#askedAt);
+    return leftMs > 0 ? Math.max(leftMs / 2, RENEWAL_MIN_MS) : 0;
+  }
+  async #ask() {
+    let token = null;
+    let timer;
+    const silence = new Promise((_, reject) => {
+      timer = setTimeout(() => reject("it does not answer"), ANSWER_MS);
+    });
+    try {
+      if (typeof this.#source === "function") token = await Promise.race([this.#source(), silence]);
+    } catch (thrown) {
+      throw new FanlineError("TOKEN_UNAVAILABLE", `the token callback failed: ${thrown}`);
+    } finally {
+      clearTimeout(timer);
+    }
+    if (!token) throw new FanlineError("SIGNED_OUT", "there is no token");
+    this.#askedAt = Date.now();
+    return this.#token = token;
+  }
+};
+var Renewal = class {
+  #tokens;
+  #use;
+  #trouble;
+  #timer;
+  constructor(tokens, use, trouble) {
+    this.#tokens = tokens;
+    this.#use = use;
+    this.#trouble = trouble;
+  }
+  /** The token has so many seconds left. Where there is no other to be had, the hub ends the link, and says why. */
+  due(expiresInS) {
+    if (!this.#tokens.renewable) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => void this.#tokens.renewed().then(this.#use, this.#trouble),
+      this.#tokens.renewalMs(expiresInS)
+    );
+  }
+  stop() {
+    clearTimeout(this.#timer);
+  }
+};
 
 // src/uplink.ts
 var JSON_TYPE = "application/json";
@@ -290,16 +381,20 @@ async function request(surroundings, token, { op, ...fields }, signal, onPart) {
 }
 async function lastLine(response, onPart) {
   let rest = "";
-  let last;
+  let last = { more: true };
+  let isFirst = true;
   await read(response, (text) => {
     const lines = (rest + text).split("\n");
     rest = lines.pop();
     for (const line of lines) {
-      if (last !== void 0) onPart(last["data"]);
+      if (!isFirst) onPart(last["data"]);
+      isFirst = false;
       last = JSON.parse(line);
     }
   });
-  if (last === void 0) throw unreachable("the reply is empty");
+  if (last["more"] === true) throw disconnected();
+  const problem = last;
+  if (problem.reason !== void 0) throw errorOf(problem, problem.status);
   return last;
 }
 
@@ -322,8 +417,7 @@ var HttpLink = class {
   #follow;
   #end = new AbortController();
   #streams = [];
-  /** How many channels a new stream may have: one, while it is to be found out which of a group the hub refuses. */
-  #groupMax = CHANNELS_PER_STREAM;
+  #renewal;
   #token;
   #publishing = Promise.resolve();
   #isOpen = false;
@@ -332,6 +426,7 @@ var HttpLink = class {
     this.#token = token;
     this.#listener = listener;
     this.#follow = follow3;
+    this.#renewal = new Renewal(surroundings.tokens, (token2) => this.#restart(token2), listener.trouble);
     this.sync();
     if (this.#streams.length === 0) this.#start([]);
   }
@@ -341,18 +436,18 @@ var HttpLink = class {
     const loose = new Set(wanted.keys());
     this.#streams = this.#streams.filter((stream) => {
       const { channels } = stream;
-      const stays = channels.length <= this.#groupMax && channels.every((channel) => wanted.has(channel));
+      const stays = channels.every((channel) => wanted.has(channel));
       if (stays) channels.forEach((channel) => loose.delete(channel));
       else stream.stop.abort();
       return stays;
     });
     if (loose.size === 0) return;
-    const host = this.#streams.findIndex(({ channels }) => channels.length + loose.size <= this.#groupMax);
+    const host = this.#streams.findIndex(({ channels }) => channels.length + loose.size <= CHANNELS_PER_STREAM);
     for (const { channels, stop } of host < 0 ? [] : this.#streams.splice(host, 1)) {
       stop.abort();
       channels.forEach((channel) => loose.add(channel));
     }
-    for (const group of grouped(loose, wanted, this.#groupMax)) this.#streams.push(this.#start(group));
+    for (const group of grouped(loose, wanted)) this.#streams.push(this.#start(group));
   }
   request(request2, signal, onPart) {
     const either = AbortSignal.any([signal, this.#end.signal]);
@@ -376,6 +471,7 @@ var HttpLink = class {
     for (const { stop } of this.#streams) stop.signal.dispatchEvent(new Event("probe"));
   }
   close() {
+    this.#renewal.stop();
     this.#end.abort();
     for (const { stop } of this.#streams) stop.abort();
   }
@@ -390,19 +486,41 @@ var HttpLink = class {
         (token) => send(this.#surroundings, token, `${path}?${query}`, { signal, headers: { accept } })
       ),
       opened: () => this.#opened(),
-      renew: () => void this.#renew().catch((thrown) => this.#listener.trouble(asError(thrown)))
+      expiring: (expiresInS) => this.#renewal.due(expiresInS)
     };
     this.#follow(stream).catch((thrown) => {
-      if (!stop.signal.aborted) this.#ended(channels, asError(thrown));
+      if (!stop.signal.aborted) void this.#ended(channels, stop, asError(thrown));
     });
     return { channels, stop };
   }
-  #ended(channels, error) {
-    if (verdict(error) !== "stop" || error.details === void 0) return this.#lose(error);
+  async #ended(channels, stop, error) {
+    if (!isRefusal(error)) return this.#lose(error);
     this.#opened();
-    this.#groupMax = channels.length > 1 ? 1 : CHANNELS_PER_STREAM;
-    if (channels.length > 1) return this.sync();
-    for (const channel of channels) this.#listener.refused(channel, error);
+    const errors = channels.length > 1 ? await Promise.all(channels.map((channel) => this.#objection(channel))) : [error];
+    if (stop.signal.aborted) return;
+    if (!errors.some((each) => each !== void 0 && isRefusal(each))) {
+      return this.#lose(errors.find((each) => each !== void 0) ?? error);
+    }
+    this.#streams = this.#streams.filter((stream) => stream.stop !== stop);
+    channels.forEach((channel, at) => {
+      const each = errors[at];
+      if (each !== void 0 && isRefusal(each)) this.#listener.refused(channel, each);
+    });
+    this.sync();
+  }
+  /** What the hub has against a channel, by a poll that does not wait: a browser opens few connections at once, which streams
+   * would keep. */
+  async #objection(channel) {
+    const query = queryOf([channel], this.#surroundings.wanted());
+    query.set("wait", "0");
+    const ask = (token) => send(this.#surroundings, token, `v1/poll?${query}`, { signal: this.#end.signal });
+    try {
+      await (await this.#authorised(ask)).body?.cancel();
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error.status !== 410) return error;
+    }
+    return void 0;
   }
   #opened() {
     if (this.#isOpen || this.#end.signal.aborted) return;
@@ -426,12 +544,16 @@ var HttpLink = class {
       return act(this.#token);
     }
   }
-  async #renew() {
-    this.#token = await this.#surroundings.tokens.renewed();
+  /** Other streams, with this token, in the place of those there are. */
+  #restart(token) {
+    this.#token = token;
     for (const { stop } of this.#streams.splice(0)) stop.abort();
     this.sync();
   }
 };
+function isRefusal(error) {
+  return verdict(error) === "stop" && error.details !== void 0;
+}
 function isRepeatable({ op }, { reason, status }) {
   return reason === "DRAINING" || reason === "UNREACHABLE" && status === void 0 && op !== "call";
 }
@@ -444,7 +566,7 @@ function pause(ms, signal) {
     });
   });
 }
-function grouped(channels, wanted, max) {
+function grouped(channels, wanted) {
   const byWord = /* @__PURE__ */ new Map();
   for (const channel of channels) {
     const word = wordOf(wanted.get(channel));
@@ -452,7 +574,7 @@ function grouped(channels, wanted, max) {
   }
   const groups = [];
   for (const group of byWord.values()) {
-    while (group.length > 0) groups.push(group.splice(0, max));
+    while (group.length > 0) groups.push(group.splice(0, CHANNELS_PER_STREAM));
   }
   return groups;
 }
@@ -468,7 +590,7 @@ function wordOf(since) {
 
 // src/longpoll.ts
 var WAIT_S = "25";
-var ANSWER_MS = 35e3;
+var ANSWER_MS2 = 35e3;
 var AGE_MAX_MS = 30 * 6e4;
 var longPoll = (surroundings, token, listener) => new HttpLink(surroundings, token, listener, follow);
 var follow = async (stream) => {
@@ -490,7 +612,10 @@ var follow = async (stream) => {
     try {
       const batch = await poll(stream, query);
       if (cursor === void 0) start(batch.channels);
-      for (const event of batch.events) listener.event(event);
+      for (const event of batch.events) {
+        if (!stream.signal.aborted) listener.event(event);
+      }
+      stream.signal.throwIfAborted();
       ({ cursor, more } = batch);
       for (const channel of channels) listener.moved(channel, positionIn(cursor, channel, channels));
     } catch (thrown) {
@@ -506,7 +631,7 @@ var follow = async (stream) => {
 };
 async function poll({ get, signal }, query) {
   const cut = new AbortController();
-  const timer = setTimeout(() => cut.abort(), ANSWER_MS);
+  const timer = setTimeout(() => cut.abort(), ANSWER_MS2);
   try {
     const response = await get("v1/poll", query, "application/json", AbortSignal.any([signal, cut.signal]));
     return await response.json();
@@ -516,6 +641,7 @@ async function poll({ get, signal }, query) {
 }
 
 // src/machine.ts
+var ASKED_MAX_MS = 36e5;
 var STABLE_MS = 5e3;
 var SHORT_LIVED_MAX = 2;
 var BELIEF_MS = 5 * 6e4;
@@ -541,7 +667,7 @@ function step(was, input, outside) {
     case "rested":
     case "woken": {
       const isDue = was.phase === "waiting" ? input.is === "rested" || !was.asked : was.phase === "idle" && input.is === "start";
-      return isDue ? connect(round(was, outside), was.refusals > 0) : [was, []];
+      return isDue ? connect(round(was, outside), was.refusals > 0 || isInTheDark(was)) : [was, []];
     }
     case "opened":
       return was.phase === "connecting" ? opened(was, outside) : [was, []];
@@ -571,10 +697,10 @@ function lost(was, loss, outside) {
     case "stop":
       return finish(was, loss);
     case "renew": {
-      if (!was.renewable) return finish(was, loss);
+      if (!was.renewable && !lasted) return finish(was, loss);
       const refused = { ...round(was, outside), refusals: was.refusals + 1 };
       const ranOut = was.refusals === 0 && (lasted || !wasConnected);
-      return ranOut ? connect(refused, true) : wait({ ...refused, failures: was.refusals }, loss, outside);
+      return ranOut ? connect(refused, was.renewable) : wait({ ...refused, failures: was.refusals }, loss, outside);
     }
     case "elsewhere": {
       if (wasConnected) break;
@@ -594,13 +720,16 @@ function lost(was, loss, outside) {
 function round(was, { now }) {
   return { ...was, tried: 0, at: now < was.believedUntil ? was.at : 0 };
 }
+function isInTheDark({ tried, renewable, transports }) {
+  return renewable && tried > 0 && transports.every((transport) => transport === "websocket");
+}
 function connect(was, renew = false) {
   return [{ ...was, phase: "connecting", asked: false }, [{ do: "open", transport: transportAt(was), renew }]];
 }
 function wait(was, loss, { chance }) {
   const asked = loss.retryAfterMs !== void 0;
   const jitter = loss.planned && asked ? 0 : pauseMs(was.failures, chance);
-  const ms = (loss.retryAfterMs ?? 0) + jitter;
+  const ms = Math.min(Math.max(loss.retryAfterMs ?? 0, 0), ASKED_MAX_MS) + jitter;
   return [{ ...was, phase: "waiting", failures: was.failures + 1, asked }, [{ do: "rest", ms }]];
 }
 function finish(was, loss) {
@@ -621,7 +750,7 @@ var Memory = class {
   recall(now) {
     try {
       const belief = JSON.parse(this.#storage?.getItem(this.#key) ?? "null");
-      return belief !== null && belief.until > now ? belief : void 0;
+      return belief !== null && belief.until > now && belief.until <= now + BELIEF_MS ? belief : void 0;
     } catch {
       return void 0;
     }
@@ -663,6 +792,7 @@ function observePage(woken, doubted) {
 
 // src/requests.ts
 var TIMEOUT_MS = 15e3;
+var TIMER_MAX_MS = 2 ** 31 - 1;
 var WAITING_MAX = 256;
 var Requests = class {
   /** All that are not settled, in the order in which they were made. */
@@ -679,10 +809,10 @@ var Requests = class {
       const timer = setTimeout(() => {
         entry.settle(new FanlineError("TIMEOUT", entry.isSent ? "no answer in time" : "no connection in time"));
         timeout.abort();
-      }, timeoutMs);
+      }, Math.min(timeoutMs, TIMER_MAX_MS));
       const entry = {
         request: request2,
-        onPart,
+        onPart: onPart && ((data) => tell(onPart, data)),
         timeout,
         isSent: false,
         settle: (outcome) => {
@@ -825,7 +955,7 @@ var follow2 = async (stream) => {
     if (event === "fanline.open") open(said.channels, said.heartbeat_interval);
     else if (event === "fanline.gap") listener.gap(said);
     else if (event === "fanline.presence") listener.presence(said);
-    else if (event === "fanline.expiring") stream.renew();
+    else if (event === "fanline.expiring") stream.expiring(said.expires_in);
     else if (event === "fanline.retry") end = new FanlineError("LIMIT_EXCEEDED", "overloaded", { status: 503, retryAfterMs });
     else if (event === "fanline.close" && said.reconnect === false) {
       end = new FanlineError(said.reason, "the hub ended the stream for good", { status: 403 });
@@ -843,7 +973,7 @@ var follow2 = async (stream) => {
     });
   } catch (thrown) {
     const error = asError(thrown);
-    if (error.status !== void 0) end = error;
+    if (error.status !== void 0 || error.reason !== "UNREACHABLE") end = error;
   } finally {
     watchdog.stop();
     signal.removeEventListener("probe", look);
@@ -852,44 +982,11 @@ var follow2 = async (stream) => {
   throw end;
 };
 
-// src/token.ts
-var Tokens = class {
-  #source;
-  #token;
-  #asking;
-  constructor(source) {
-    this.#source = source;
-    if (typeof source === "string") this.#token = source;
-  }
-  get renewable() {
-    return typeof this.#source === "function";
-  }
-  /** The token to use now; `undefined` when the application has none and leaves it to cookies. */
-  async current() {
-    return this.#source === void 0 ? void 0 : this.#token ?? this.renewed();
-  }
-  /** A new token. Whoever asks meanwhile gets the same. */
-  async renewed() {
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = void 0;
-    });
-    return this.#asking;
-  }
-  async #ask() {
-    let token = null;
-    try {
-      if (typeof this.#source === "function") token = await this.#source();
-    } catch (thrown) {
-      throw new FanlineError("TOKEN_UNAVAILABLE", `the token callback failed: ${thrown}`);
-    }
-    if (!token) throw new FanlineError("SIGNED_OUT", "there is no token");
-    return this.#token = token;
-  }
-};
-
 // src/websocket.ts
 var webSocket = (surroundings, token, listener) => new WebSocketLink(surroundings, token, listener);
 var PONG_TIMEOUT_MS = 1e4;
+var JOINS_MAX = 16;
+var JOIN_PAUSE_MS = 250;
 var TOO_BIG = 1009;
 var SERVICE_RESTART = 1012;
 var UNHEARD = { resolve() {
@@ -901,7 +998,11 @@ var WebSocketLink = class {
   #due = /* @__PURE__ */ new Map();
   /** The channels that this link is in, or has asked to be. */
   #joined = /* @__PURE__ */ new Set();
+  #renewal;
   #watchdog;
+  #joinsDue = 0;
+  /** Until it fires nothing is joined. */
+  #joinPause;
   #socket;
   #closing;
   #nextId = 1;
@@ -911,15 +1012,17 @@ var WebSocketLink = class {
   constructor(surroundings, token, listener) {
     this.#surroundings = surroundings;
     this.#listener = listener;
-    this.#watchdog = new Watchdog(
-      OPEN_TIMEOUT_MS,
-      () => this.#end(unreachable("no welcome over WebSocket"))
-    );
     const url = new URL("v1/ws", surroundings.base);
     url.protocol = url.protocol.replace("http", "ws");
     const protocols = token === void 0 ? ["fanline.v1"] : ["fanline.v1", `fanline.bearer.${token}`];
     const socket = new surroundings.WebSocket(url.href, protocols);
     this.#socket = socket;
+    this.#watchdog = new Watchdog(OPEN_TIMEOUT_MS, () => this.#end(unreachable("no welcome over WebSocket")));
+    this.#renewal = new Renewal(
+      surroundings.tokens,
+      (token2) => this.#isOpen && this.#ask({ op: "auth", token: token2 }, { ...UNHEARD, reject: listener.trouble }),
+      listener.trouble
+    );
     socket.onmessage = ({ data }) => this.#receive(String(data));
     socket.onclose = ({ code, reason }) => this.#end(this.#lossOf(code, reason));
     socket.onerror = () => {
@@ -932,6 +1035,7 @@ var WebSocketLink = class {
       if (!wanted.has(channel)) this.#leave(channel);
     }
     for (const [channel, since] of wanted) {
+      if (this.#joinPause !== void 0 || this.#joinsDue >= JOINS_MAX) return;
       if (!this.#joined.has(channel)) this.#join(channel, since);
     }
   }
@@ -969,20 +1073,22 @@ var WebSocketLink = class {
     else if (op === "presence") this.#listener.presence(frame);
     else if (op === "gap") this.#listener.gap(frame);
     else if (op === "welcome") this.#welcomed(frame);
-    else if (op === "expiring") this.#refresh();
+    else if (op === "expiring") this.#renewal.due(frame.expires_in);
     else if (op === "closing") this.#closing = frame;
-    else if (op === "joined") this.#place(channel, frame, true);
-    else if (op === "left") {
+    else if (op === "joined") {
+      this.#place(channel, frame);
+      this.sync();
+    } else if (op === "left") {
       this.#joined.delete(channel);
       this.#listener.left(channel, reason);
-    } else if (op === "error") this.#listener.trouble(errorOf(frame));
+    } else if (op === "error") this.#listener.trouble(errorOf2(frame));
   }
   #answered(id, frame) {
     const due = this.#due.get(id);
     if (due === void 0) return;
     if (frame.more && frame.op === "reply") return due.onPart?.(frame.data);
     this.#due.delete(id);
-    if (frame.op === "error") due.reject(errorOf(frame));
+    if (frame.op === "error") due.reject(errorOf2(frame));
     else due.resolve(frame);
   }
   #welcomed({ ping_interval, channels }) {
@@ -990,42 +1096,46 @@ var WebSocketLink = class {
     this.#watchdog.stop();
     this.#watchdog = new Watchdog(ping_interval * 1e3, () => this.#onQuiet());
     this.#listener.opened();
-    for (const [channel, start] of Object.entries(channels ?? {})) this.#place(channel, start, false);
+    for (const [channel, start] of Object.entries(channels ?? {})) this.#place(channel, start);
     this.sync();
   }
   /** The hub put this link into a channel. One that was being followed already is resumed where it was left. */
-  #place(channel, start, later) {
+  #place(channel, start) {
+    if (!this.#isOpen) return;
     const since = this.#surroundings.wanted().get(channel);
-    if (!later && since !== void 0 && since !== start.position) return this.#leave(channel);
+    if (since !== void 0 && since !== start.position) return this.#leave(channel);
     this.#joined.add(channel);
     this.#listener.joined(channel, start, true);
   }
   #join(channel, since) {
     this.#joined.add(channel);
+    this.#joinsDue += 1;
+    const answered = (act) => {
+      this.#joinsDue -= 1;
+      act();
+      this.sync();
+    };
     this.#ask(
       { op: "join", channel, since },
       {
-        resolve: (answer) => this.#listener.joined(channel, answer),
-        reject: (error) => this.#notJoined(channel, error)
+        resolve: (answer) => answered(() => this.#listener.joined(channel, answer)),
+        reject: (error) => answered(() => this.#notJoined(channel, error))
       }
     );
   }
   #notJoined(channel, error) {
     if (error.reason === "DISCONNECTED") return;
+    if (error.reason === "ALREADY_JOINED") return this.#leave(channel);
     this.#joined.delete(channel);
     if (error.retryAfterMs === void 0) return this.#listener.refused(channel, error);
-    setTimeout(() => this.sync(), error.retryAfterMs);
+    this.#joinPause ??= setTimeout(() => {
+      this.#joinPause = void 0;
+      this.sync();
+    }, error.retryAfterMs + JOIN_PAUSE_MS);
   }
   #leave(channel) {
     this.#joined.delete(channel);
     this.#ask({ op: "leave", channel }, UNHEARD);
-  }
-  /** A new token in place: the connection and its channels stay. */
-  #refresh() {
-    this.#surroundings.tokens.renewed().then(
-      (token) => this.#isOpen && this.#ask({ op: "auth", token }, { ...UNHEARD, reject: this.#listener.trouble }),
-      this.#listener.trouble
-    );
   }
   /** Whatever comes is an answer: the hub is there. */
   #ping(timeoutMs) {
@@ -1060,6 +1170,8 @@ var WebSocketLink = class {
     this.#socket = void 0;
     this.#isOpen = false;
     this.#watchdog.stop();
+    this.#renewal.stop();
+    clearTimeout(this.#joinPause);
     socket.onmessage = null;
     socket.onclose = null;
     socket.close(code);
@@ -1067,7 +1179,7 @@ var WebSocketLink = class {
     this.#due.clear();
   }
 };
-function errorOf({ reason, message, field, retry_after_ms, ...details }) {
+function errorOf2({ reason, message, field, retry_after_ms, ...details }) {
   return new FanlineError(reason, message ?? reason, { field, retryAfterMs: retry_after_ms, details });
 }
 
@@ -1144,7 +1256,8 @@ var Client = class {
       look(this.state);
     });
   }
-  /** A channel, by its name: always the same object. It is joined by its first handler. */
+  /** A channel, by its name: always the same object. It is joined by its first handler. `since` counts as long as the
+   * channel is not followed. */
   channel(name, options = {}) {
     let channel = this.#channels.get(name);
     if (channel === void 0) {
@@ -1159,7 +1272,8 @@ var Client = class {
         options
       );
       this.#channels.set(name, channel);
-    }
+      if (this.#machine.phase === "closed") channel.closed(this.#error ?? closed());
+    } else if (options.since !== void 0) channel.startAt(options.since);
     return channel;
   }
   /** Asks a backend, and resolves with the data of its last reply. */

@@ -1,6 +1,6 @@
 // One channel of a client: its handlers, where it stands, and what can be asked of it.
 
-import type { FanlineError } from "./errors.js";
+import { FanlineError } from "./errors.js";
 import { Listeners } from "./listeners.js";
 import { isSeen, type Position } from "./position.js";
 import type { RequestOptions } from "./requests.js";
@@ -55,6 +55,12 @@ export interface Host {
   trouble(error: FanlineError): void;
 }
 
+/** Somebody who waits for a channel. */
+interface Joining {
+  resolve(start: Start): void;
+  reject(error: FanlineError): void;
+}
+
 export class Channel<Events extends EventMap = Record<string, unknown>> {
   readonly name: string;
   readonly #host: Host;
@@ -63,6 +69,9 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
   readonly #presence = new Listeners<PresenceChange>();
   readonly #starts = new Listeners<Start>();
   readonly #errors = new Listeners<FanlineError>();
+  /** Who waits to hear that the channel is joined. */
+  readonly #joining: Joining[] = [];
+  #closed: FanlineError | undefined;
   #since: string | undefined;
   #position: Position | undefined;
   #isWanted = false;
@@ -114,25 +123,20 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
     return this.#errors.add(handler);
   }
 
-  /** Joins the channel, if it is not joined, and says when the hub has it. Rejects with why it may not be. */
+  /** Joins the channel, if it is not joined, and says when the hub has it. Rejects with why it may not be, with
+   * `NOT_JOINED` when it is left before, or with why the client was closed. */
   join(): Promise<Start> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
     this.#want();
     if (this.#isJoined) return Promise.resolve(this.#position === undefined ? {} : { position: this.#position });
-    return new Promise((resolve, reject) => {
-      const settle = (act: () => void): void => {
-        offStart();
-        offError();
-        act();
-      };
-      const offStart = this.#starts.add((start) => settle(() => resolve(start)));
-      const offError = this.#errors.add((error) => settle(() => reject(error)));
-    });
+    return new Promise((resolve, reject) => this.#joining.push({ resolve, reject }));
   }
 
   /** Leaves the channel. Its handlers stay, for the case that it is joined again; it starts with the next event then. */
   leave(): void {
     this.#since = this.#position = undefined;
     this.#drop();
+    this.#settle(({ reject }) => reject(new FanlineError("NOT_JOINED", `${this.name} was left before it was joined`)));
   }
 
   async publish<Type extends TypeOf<Events>>(
@@ -161,6 +165,13 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
     return this.#isWanted ? { since: this.#position ?? this.#since } : undefined;
   }
 
+  /** @internal Where it is to start, unless it is followed already. */
+  startAt(since: string): void {
+    if (this.#isWanted) return;
+    this.#since = since;
+    this.#position = undefined;
+  }
+
   /** @internal */
   take(event: FanlineEvent): void {
     if (!this.#isWanted || isSeen(event.position, this.#position)) return;
@@ -183,11 +194,12 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
     }
     this.#isJoined = true;
     this.#starts.emit(start);
+    this.#settle(({ resolve }) => resolve(start));
   }
 
   /** @internal */
   moved(position: Position): void {
-    if (!isSeen(position, this.#position)) this.#position = position;
+    if (this.#isWanted && !isSeen(position, this.#position)) this.#position = position;
   }
 
   /** @internal */
@@ -209,8 +221,10 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
 
   /** @internal The client is closed; whoever waits for the channel is told. */
   closed(error: FanlineError): void {
+    this.#closed = error;
     this.#isWanted = this.#isJoined = false;
     this.#errors.emit(error);
+    this.#settle(({ reject }) => reject(error));
   }
 
   /** @internal */
@@ -218,11 +232,17 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
     if (!this.#isWanted) return;
     this.#drop();
     if (this.#errors.size > 0) this.#errors.emit(error);
-    else this.#host.trouble(error);
+    else if (this.#joining.length === 0) this.#host.trouble(error);
+    this.#settle(({ reject }) => reject(error));
+  }
+
+  /** Tells whoever waits for the channel, once. */
+  #settle(tell: (waiting: Joining) => void): void {
+    this.#joining.splice(0).forEach(tell);
   }
 
   #want(): void {
-    if (this.#isWanted) return;
+    if (this.#isWanted || this.#closed !== undefined) return;
     this.#isWanted = true;
     this.#host.changed(true);
   }

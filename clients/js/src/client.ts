@@ -135,7 +135,8 @@ export class Client<Events extends EventMap = Record<string, unknown>> {
     });
   }
 
-  /** A channel, by its name: always the same object. It is joined by its first handler. */
+  /** A channel, by its name: always the same object. It is joined by its first handler. `since` counts as long as the
+   * channel is not followed. */
   channel(name: string, options: ChannelOptions = {}): Channel<Events> {
     let channel = this.#channels.get(name);
     if (channel === undefined) {
@@ -150,7 +151,8 @@ export class Client<Events extends EventMap = Record<string, unknown>> {
         options,
       );
       this.#channels.set(name, channel);
-    }
+      if (this.#machine.phase === "closed") channel.closed(this.#error ?? closed());
+    } else if (options.since !== undefined) channel.startAt(options.since);
     return channel;
   }
 
@@ -244,8 +246,7 @@ export class Client<Events extends EventMap = Record<string, unknown>> {
       // A channel that the hub put the client into is there for handlers to be added.
       joined: (name, start, byHub = false) => (byHub && now() ? this.channel(name) : at(name))?.joined(start, byHub),
       refused: (name, error) => at(name)?.refused(error),
-      left: (name, reason) =>
-at(name)?.refused(new FanlineError(reason, `the hub ended the membership in ${name}`)),
+      left: (name, reason) => at(name)?.refused(new FanlineError(reason, `the hub ended the membership in ${name}`)),
       event: (event) => at(event.channel)?.take(event),
       moved: (name, position) => at(name)?.moved(position),
       gap: (gap) => at(gap.channel)?.lost(gap),

@@ -9,7 +9,7 @@
  * - `SIGNED_OUT`: the application has no token.
  * - `TOKEN_UNAVAILABLE`: the application's token callback failed.
  * - `CLOSED`: the client was closed.
- * - `QUEUE_FULL`: too many requests wait for a connection.
+ * - `QUEUE_FULL`: too many requests are under way or wait for a connection.
  */
 export type ClientReason =
   | "UNREACHABLE"

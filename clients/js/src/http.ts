@@ -3,7 +3,8 @@
 import { FanlineError, asError } from "./errors.js";
 import type { Surroundings } from "./link.js";
 
-interface Problem {
+export interface Problem {
+  readonly status?: number;
   readonly reason?: string;
   readonly detail?: string;
   readonly field?: string;
@@ -44,15 +45,20 @@ async function refusal(response: Response): Promise<FanlineError> {
   const { status, headers } = response;
   let problem: Problem = {};
   try {
-    problem = (await response.json()) as Problem;
+    problem = Object(await response.json()) as Problem;
   } catch {
     // Not from the hub, then: the status has to do.
   }
+  // Seconds: that is what the hub writes. A proxy's date is none, and nothing to wait for.
+  return errorOf(problem, status, Number(headers.get("retry-after")) * 1000 || undefined);
+}
+
+/** What a problem document says. */
+export function errorOf(problem: Problem, status: number | undefined, retryAfterMs?: number): FanlineError {
   return new FanlineError(problem.reason ?? "UNREACHABLE", problem.detail ?? `the answer is ${status}`, {
     field: problem.field,
     status,
-    // Seconds: that is what the hub writes. A proxy's date is none, and nothing to wait for.
-    retryAfterMs: Number(headers.get("retry-after")) * 1000 || undefined,
+    retryAfterMs,
     details: problem,
   });
 }

@@ -6,6 +6,7 @@ import { cursorOf } from "./cursor.js";
 import { asError, disconnected, type FanlineError } from "./errors.js";
 import { send } from "./http.js";
 import type { Link, Listener, Surroundings } from "./link.js";
+import { Renewal } from "./token.js";
 import { request as uplink } from "./uplink.js";
 import { verdict } from "./verdict.js";
 import type { Answer, Request } from "./wire.js";
@@ -25,8 +26,8 @@ export interface Stream {
   get(path: string, query: URLSearchParams, accept: string, signal: AbortSignal): Promise<Response>;
   /** Says that the hub let the stream in. */
   opened(): void;
-  /** A new token, and another stream with it in the place of this one. */
-  renew(): void;
+  /** The token has so many seconds left. */
+  expiring(expiresInS: number): void;
 }
 
 /** Follows the channels of a stream until its signal aborts; rejects with why it ended before. */
@@ -38,8 +39,7 @@ export class HttpLink implements Link {
   readonly #follow: Follow;
   readonly #end = new AbortController();
   #streams: { readonly channels: readonly string[]; readonly stop: AbortController }[] = [];
-  /** How many channels a new stream may have: one, while it is to be found out which of a group the hub refuses. */
-  #groupMax = CHANNELS_PER_STREAM;
+  readonly #renewal: Renewal;
   #token: string | undefined;
   #publishing: Promise<unknown> = Promise.resolve();
   #isOpen = false;
@@ -54,6 +54,7 @@ export class HttpLink implements Link {
     this.#token = token;
     this.#listener = listener;
     this.#follow = follow;
+    this.#renewal = new Renewal(surroundings.tokens, (token) => this.#restart(token), listener.trouble);
     this.sync();
     // A request for no channel tells as well whether this transport works: a hub that minds has let it through.
     if (this.#streams.length === 0) this.#start([]);
@@ -65,19 +66,19 @@ export class HttpLink implements Link {
     const loose = new Set(wanted.keys());
     this.#streams = this.#streams.filter((stream) => {
       const { channels } = stream;
-      const stays = channels.length <= this.#groupMax && channels.every((channel) => wanted.has(channel));
+      const stays = channels.every((channel) => wanted.has(channel));
       if (stays) channels.forEach((channel) => loose.delete(channel));
       else stream.stop.abort();
       return stays;
     });
     if (loose.size === 0) return;
     // New channels move in with others where there is room: a browser opens few connections to one host.
-    const host = this.#streams.findIndex(({ channels }) => channels.length + loose.size <= this.#groupMax);
+    const host = this.#streams.findIndex(({ channels }) => channels.length + loose.size <= CHANNELS_PER_STREAM);
     for (const { channels, stop } of host < 0 ? [] : this.#streams.splice(host, 1)) {
       stop.abort();
       channels.forEach((channel) => loose.add(channel));
     }
-    for (const group of grouped(loose, wanted, this.#groupMax)) this.#streams.push(this.#start(group));
+    for (const group of grouped(loose, wanted)) this.#streams.push(this.#start(group));
   }
 
   request(request: Request, signal: AbortSignal, onPart?: (data: unknown) => void): Promise<Answer> {
@@ -105,6 +106,7 @@ export class HttpLink implements Link {
   }
 
   close(): void {
+    this.#renewal.stop();
     this.#end.abort();
     for (const { stop } of this.#streams) stop.abort();
   }
@@ -121,22 +123,48 @@ export class HttpLink implements Link {
           send(this.#surroundings, token, `${path}?${query}`, { signal, headers: { accept } }),
         ),
       opened: () => this.#opened(),
-      renew: () => void this.#renew().catch((thrown) => this.#listener.trouble(asError(thrown))),
+      expiring: (expiresInS) => this.#renewal.due(expiresInS),
     };
     this.#follow(stream).catch((thrown) => {
-      if (!stop.signal.aborted) this.#ended(channels, asError(thrown));
+      if (!stop.signal.aborted) void this.#ended(channels, stop, asError(thrown));
     });
     return { channels, stop };
   }
 
-  #ended(channels: readonly string[], error: FanlineError): void {
-    // What the hub will not have in a request, and says so in a problem document, is one of its channels.
-    if (verdict(error) !== "stop" || error.details === undefined) return this.#lose(error);
+  async #ended(channels: readonly string[], stop: AbortController, error: FanlineError): Promise<void> {
+    // What the hub will not have in a request is one of its channels.
+    if (!isRefusal(error)) return this.#lose(error);
     this.#opened();
     // One of a group is refused, and the others with it: each is asked for alone.
-    this.#groupMax = channels.length > 1 ? 1 : CHANNELS_PER_STREAM;
-    if (channels.length > 1) return this.sync();
-    for (const channel of channels) this.#listener.refused(channel, error);
+    const errors = channels.length > 1 ? await Promise.all(channels.map((channel) => this.#objection(channel))) : [error];
+    // Meanwhile the group may have got another stream.
+    if (stop.signal.aborted) return;
+    if (!errors.some((each) => each !== undefined && isRefusal(each))) {
+      return this.#lose(errors.find((each) => each !== undefined) ?? error);
+    }
+    this.#streams = this.#streams.filter((stream) => stream.stop !== stop);
+    channels.forEach((channel, at) => {
+      const each = errors[at];
+      if (each !== undefined && isRefusal(each)) this.#listener.refused(channel, each);
+    });
+    this.sync();
+  }
+
+  /** What the hub has against a channel, by a poll that does not wait: a browser opens few connections at once, which streams
+   * would keep. */
+  async #objection(channel: string): Promise<FanlineError | undefined> {
+    const query = queryOf([channel], this.#surroundings.wanted());
+    query.set("wait", "0");
+    const ask = (token: string | undefined): Promise<Response> =>
+      send(this.#surroundings, token, `v1/poll?${query}`, { signal: this.#end.signal });
+    try {
+      await (await this.#authorised(ask)).body?.cancel();
+    } catch (thrown) {
+      const error = asError(thrown);
+      // It has lost the position, not the right.
+      if (error.status !== 410) return error;
+    }
+    return undefined;
   }
 
   #opened(): void {
@@ -164,11 +192,17 @@ export class HttpLink implements Link {
     }
   }
 
-  async #renew(): Promise<void> {
-    this.#token = await this.#surroundings.tokens.renewed();
+  /** Other streams, with this token, in the place of those there are. */
+  #restart(token: string): void {
+    this.#token = token;
     for (const { stop } of this.#streams.splice(0)) stop.abort();
     this.sync();
   }
+}
+
+/** Whether the hub says, in a problem document, that coming back the same way cannot help. */
+function isRefusal(error: FanlineError): boolean {
+  return verdict(error) === "stop" && error.details !== undefined;
 }
 
 /** A draining hub carries out nothing new; behind the same address is another. Nothing heard is harmless for all but a
@@ -192,7 +226,6 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 function grouped(
   channels: ReadonlySet<string>,
   wanted: ReadonlyMap<string, string | undefined>,
-  max: number,
 ): string[][] {
   const byWord = new Map<string | undefined, string[]>();
   for (const channel of channels) {
@@ -201,7 +234,7 @@ function grouped(
   }
   const groups: string[][] = [];
   for (const group of byWord.values()) {
-    while (group.length > 0) groups.push(group.splice(0, max));
+    while (group.length > 0) groups.push(group.splice(0, CHANNELS_PER_STREAM));
   }
   return groups;
 }

@@ -14,14 +14,16 @@ export class Listeners<T> {
   }
 
   emit(value: T): void {
-    for (const handler of this.#handlers) {
-      try {
-        handler(value);
-      } catch (thrown) {
-        // As the browser does for its own events: it is a fault of the page and is shown as such.
-        if (typeof reportError === "function") reportError(thrown);
-        else console.error(thrown);
-      }
-    }
+    for (const handler of this.#handlers) tell(handler, value);
+  }
+}
+
+/** Calls a handler of the application. What it throws is shown, as the browser does for its own events. */
+export function tell<T>(handler: (value: T) => void, value: T): void {
+  try {
+    handler(value);
+  } catch (thrown) {
+    if (typeof reportError === "function") reportError(thrown);
+    else console.error(thrown);
   }
 }

@@ -53,7 +53,11 @@ const follow: Follow = async (stream) => {
     try {
       const batch: Batch = await poll(stream, query);
       if (cursor === undefined) start(batch.channels);
-      for (const event of batch.events) listener.event(event);
+      for (const event of batch.events) {
+        // A handler may have ended the stream: another goes on after this event.
+        if (!stream.signal.aborted) listener.event(event);
+      }
+      stream.signal.throwIfAborted();
       ({ cursor, more } = batch);
       // It may be past events that are not for this client, and says where quiet channels stand.
       for (const channel of channels) listener.moved(channel, positionIn(cursor, channel, channels)!);

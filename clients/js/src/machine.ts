@@ -27,6 +27,8 @@ export type TransportName = "websocket" | "sse" | "longpoll";
  */
 export type Phase = "idle" | "connecting" | "connected" | "waiting" | "closed";
 
+/** No pause that the hub asks for is longer than this, in milliseconds. */
+const ASKED_MAX_MS = 3_600_000;
 /** A link that lasted less than this, in milliseconds, is no sign that its transport works. */
 const STABLE_MS = 5_000;
 /** After so many links in a row that did not last, the next transport has its turn. */
@@ -122,7 +124,7 @@ export function step(was: Machine, input: Input, outside: Outside): [Machine, re
     case "rested":
     case "woken": {
       const isDue = was.phase === "waiting" ? input.is === "rested" || !was.asked : was.phase === "idle" && input.is === "start";
-      return isDue ? connect(round(was, outside), was.refusals > 0) : [was, []];
+      return isDue ? connect(round(was, outside), was.refusals > 0 || isInTheDark(was)) : [was, []];
     }
     case "opened":
       return was.phase === "connecting" ? opened(was, outside) : [was, []];
@@ -154,11 +156,12 @@ function lost(was: Machine, loss: Loss, outside: Outside): [Machine, readonly Ef
     case "stop":
       return finish(was, loss);
     case "renew": {
-      if (!was.renewable) return finish(was, loss);
+      // Without a callback there may be a newer cookie by the time the old one has run out: that is worth one attempt.
+      if (!was.renewable && !lasted) return finish(was, loss);
       const refused = { ...round(was, outside), refusals: was.refusals + 1 };
       // One refusal is a token that ran out. More are something that haste will not mend.
       const ranOut = was.refusals === 0 && (lasted || !wasConnected);
-      return ranOut ? connect(refused, true) : wait({ ...refused, failures: was.refusals }, loss, outside);
+      return ranOut ? connect(refused, was.renewable) : wait({ ...refused, failures: was.refusals }, loss, outside);
     }
     case "elsewhere": {
       if (wasConnected) break;
@@ -182,6 +185,12 @@ function round(was: Machine, { now }: Outside): Machine {
   return { ...was, tried: 0, at: now < was.believedUntil ? was.at : 0 };
 }
 
+/** Whether a round came to nothing and nobody can have said why: a browser does not tell that a WebSocket was refused for
+ * its token. */
+function isInTheDark({ tried, renewable, transports }: Machine): boolean {
+  return renewable && tried > 0 && transports.every((transport) => transport === "websocket");
+}
+
 function connect(was: Machine, renew = false): [Machine, readonly Effect[]] {
   return [{ ...was, phase: "connecting", asked: false }, [{ do: "open", transport: transportAt(was), renew }]];
 }
@@ -190,7 +199,7 @@ function wait(was: Machine, loss: Loss, { chance }: Outside): [Machine, readonly
   const asked = loss.retryAfterMs !== undefined;
   // The hub spreads its clients itself where it plans; where it only refuses, they must not come back together.
   const jitter = loss.planned && asked ? 0 : pauseMs(was.failures, chance);
-  const ms = (loss.retryAfterMs ?? 0) + jitter;
+  const ms = Math.min(Math.max(loss.retryAfterMs ?? 0, 0), ASKED_MAX_MS) + jitter;
   return [{ ...was, phase: "waiting", failures: was.failures + 1, asked }, [{ do: "rest", ms }]];
 }
 

@@ -1,6 +1,6 @@
 // Which fallback worked last, kept by the browser, so that the next page view does not try in vain first.
 
-import type { Belief } from "./machine.js";
+import { BELIEF_MS, type Belief } from "./machine.js";
 
 /** The part of `localStorage` that is used. */
 export interface Storage {
@@ -20,9 +20,9 @@ export class Memory {
   recall(now: number): Belief | undefined {
     try {
       const belief = JSON.parse(this.#storage?.getItem(this.#key) ?? "null") as Belief | null;
-      return belief !== null && belief.until > now ? belief : undefined;
+      return belief !== null && belief.until > now && belief.until <= now + BELIEF_MS ? belief : undefined;
     } catch {
-      // A page may be forbidden to store, and anybody may have written there.
+      // A page may be forbidden to store, and anybody may have written there, or a page whose clock was wrong.
       return undefined;
     }
   }

@@ -7,10 +7,13 @@
 
 import { FanlineError, asError } from "./errors.js";
 import type { Link } from "./link.js";
+import { tell } from "./listeners.js";
 import type { Answer, Request } from "./wire.js";
 
 /** How long a request may take when the application says nothing, in milliseconds. */
 const TIMEOUT_MS = 15_000;
+/** No timer counts further, in milliseconds: a longer one fires at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 /** More requests than this do not wait for a connection. */
 const WAITING_MAX = 256;
 
@@ -45,10 +48,10 @@ export class Requests {
       const timer = setTimeout(() => {
         entry.settle(new FanlineError("TIMEOUT", entry.isSent ? "no answer in time" : "no connection in time"));
         timeout.abort();
-      }, timeoutMs);
+      }, Math.min(timeoutMs, TIMER_MAX_MS));
       const entry: Entry = {
         request,
-        onPart,
+        onPart: onPart && ((data) => tell(onPart, data)),
         timeout,
         isSent: false,
         settle: (outcome) => {

@@ -44,7 +44,7 @@ const follow: Follow = async (stream) => {
     if (event === "fanline.open") open(said.channels, said.heartbeat_interval);
     else if (event === "fanline.gap") listener.gap(said as Gap);
     else if (event === "fanline.presence") listener.presence(said as PresenceChange);
-    else if (event === "fanline.expiring") stream.renew();
+    else if (event === "fanline.expiring") stream.expiring(said.expires_in);
     else if (event === "fanline.retry") end = new FanlineError("LIMIT_EXCEEDED", "overloaded", { status: 503, retryAfterMs });
     else if (event === "fanline.close" && said.reconnect === false) {
       end = new FanlineError(said.reason, "the hub ended the stream for good", { status: 403 });
@@ -63,7 +63,7 @@ const follow: Follow = async (stream) => {
     });
   } catch (thrown) {
     const error = asError(thrown);
-    if (error.status !== undefined) end = error;
+    if (error.status !== undefined || error.reason !== "UNREACHABLE") end = error;
   } finally {
     watchdog.stop();
     signal.removeEventListener("probe", look);

@@ -5,10 +5,16 @@ import { FanlineError } from "./errors.js";
 /** A token, or where to get one. `null` says that there is none to be had: the user signed out. */
 export type TokenSource = string | (() => string | null | Promise<string | null>);
 
+/** How long the callback may take, in milliseconds. One that never answers would hold up every reconnect. */
+const ANSWER_MS = 30_000;
+/** Between a token and the next, in milliseconds, however soon the first runs out. */
+const RENEWAL_MIN_MS = 3_000;
+
 export class Tokens {
   readonly #source: TokenSource | undefined;
   #token: string | undefined;
   #asking: Promise<string> | undefined;
+  #askedAt = 0;
 
   constructor(source: TokenSource | undefined) {
     this.#source = source;
@@ -32,14 +38,58 @@ export class Tokens {
     return this.#asking;
   }
 
+  /**
+   * When to ask for the next token, in milliseconds from now, if this one has so many seconds left: now, but not before
+   * half of its life is over. One that is short-lived from the start would be replaced again and again.
+   */
+  renewalMs(expiresInS: number): number {
+    const leftMs = expiresInS * 1000 - (Date.now() - this.#askedAt);
+    return leftMs > 0 ? Math.max(leftMs / 2, RENEWAL_MIN_MS) : 0;
+  }
+
   async #ask(): Promise<string> {
     let token: string | null = null;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject("it does not answer"), ANSWER_MS);
+    });
     try {
-      if (typeof this.#source === "function") token = await this.#source();
+      if (typeof this.#source === "function") token = await Promise.race([this.#source(), silence]);
     } catch (thrown) {
       throw new FanlineError("TOKEN_UNAVAILABLE", `the token callback failed: ${thrown}`);
+    } finally {
+      clearTimeout(timer);
     }
     if (!token) throw new FanlineError("SIGNED_OUT", "there is no token");
+    this.#askedAt = Date.now();
     return (this.#token = token);
+  }
+}
+
+/** Replaces the token of a link before it runs out. */
+export class Renewal {
+  readonly #tokens: Tokens;
+  readonly #use: (token: string) => void;
+  readonly #trouble: (error: FanlineError) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(tokens: Tokens, use: (token: string) => void, trouble: (error: FanlineError) => void) {
+    this.#tokens = tokens;
+    this.#use = use;
+    this.#trouble = trouble;
+  }
+
+  /** The token has so many seconds left. Where there is no other to be had, the hub ends the link, and says why. */
+  due(expiresInS: number): void {
+    if (!this.#tokens.renewable) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => void this.#tokens.renewed().then(this.#use, this.#trouble),
+      this.#tokens.renewalMs(expiresInS),
+    );
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
   }
 }

@@ -1,7 +1,7 @@
 // Requests of clients that receive over HTTP (`POST /v1/publish`, `POST /v1/call`, `GET /v1/presence`, `GET /v1/history`).
 
-import { unreachable } from "./errors.js";
-import { read, send } from "./http.js";
+import { disconnected } from "./errors.js";
+import { errorOf, read, send, type Problem } from "./http.js";
 import type { Surroundings } from "./link.js";
 import type { Answer, Request } from "./wire.js";
 
@@ -34,15 +34,20 @@ export async function request(
 
 async function lastLine(response: Response, onPart: (data: unknown) => void): Promise<Answer> {
   let rest = "";
-  let last: Answer | undefined;
+  let last: Answer = { more: true };
+  let isFirst = true;
   await read(response, (text) => {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
     for (const line of lines) {
-      if (last !== undefined) onPart(last["data"]);
+      if (!isFirst) onPart(last["data"]);
+      isFirst = false;
       last = JSON.parse(line) as Answer;
     }
   });
-  if (last === undefined) throw unreachable("the reply is empty");
+  if (last["more"] === true) throw disconnected();
+  // The head was sent long ago: what fails after the first part says so in the place of the last.
+  const problem: Problem = last;
+  if (problem.reason !== undefined) throw errorOf(problem, problem.status);
   return last;
 }

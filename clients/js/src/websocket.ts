@@ -2,6 +2,7 @@
 
 import { FanlineError, disconnected, unreachable } from "./errors.js";
 import { OPEN_TIMEOUT_MS, type Link, type Listener, type Surroundings, type Transport } from "./link.js";
+import { Renewal } from "./token.js";
 import { Watchdog } from "./watchdog.js";
 import type { Answer, FanlineEvent, Gap, PresenceChange, Request, Start } from "./wire.js";
 
@@ -10,6 +11,11 @@ export const webSocket: Transport = (surroundings, token, listener) =>
 
 /** How long the hub has to answer a ping, in milliseconds. */
 const PONG_TIMEOUT_MS = 10_000;
+/** So many joins are under way at once: fewer than the refusals in a row for which the hub closes a connection
+ * (`limits.violations_before_close`). */
+const JOINS_MAX = 16;
+/** How much longer than it must a join waits that came too soon, in milliseconds: others can be made by then too. */
+const JOIN_PAUSE_MS = 250;
 /** RFC 6455, section 7.4.1: a frame was too large. */
 const TOO_BIG = 1009;
 /** RFC 6455, section 7.4.1, and what the hub closes with when it drains. */
@@ -27,6 +33,7 @@ interface Frame extends Start, Omit<Gap, "reason">, PresenceChange {
   readonly field?: string;
   readonly retry_after_ms?: number;
   readonly ping_interval?: number;
+  readonly expires_in?: number;
   readonly reconnect?: boolean;
   readonly more?: boolean;
   readonly data?: unknown;
@@ -48,7 +55,11 @@ class WebSocketLink implements Link {
   readonly #due = new Map<number, Due>();
   /** The channels that this link is in, or has asked to be. */
   readonly #joined = new Set<string>();
+  readonly #renewal: Renewal;
   #watchdog: Watchdog;
+  #joinsDue = 0;
+  /** Until it fires nothing is joined. */
+  #joinPause: ReturnType<typeof setTimeout> | undefined;
   #socket: InstanceType<NonNullable<Surroundings["WebSocket"]>> | undefined;
   #closing: Frame | undefined;
   #nextId = 1;
@@ -59,15 +70,19 @@ class WebSocketLink implements Link {
   constructor(surroundings: Surroundings, token: string | undefined, listener: Listener) {
     this.#surroundings = surroundings;
     this.#listener = listener;
-    this.#watchdog = new Watchdog(OPEN_TIMEOUT_MS, () =>
-      this.#end(unreachable("no welcome over WebSocket")),
-    );
     const url = new URL("v1/ws", surroundings.base);
     url.protocol = url.protocol.replace("http", "ws");
     // A browser cannot set a header here; the hub never repeats this subprotocol.
     const protocols = token === undefined ? ["fanline.v1"] : ["fanline.v1", `fanline.bearer.${token}`];
     const socket = new surroundings.WebSocket!(url.href, protocols);
     this.#socket = socket;
+    this.#watchdog = new Watchdog(OPEN_TIMEOUT_MS, () => this.#end(unreachable("no welcome over WebSocket")));
+    // A new token in place: the connection and its channels stay.
+    this.#renewal = new Renewal(
+      surroundings.tokens,
+      (token) => this.#isOpen && this.#ask({ op: "auth", token }, { ...UNHEARD, reject: listener.trouble }),
+      listener.trouble,
+    );
     socket.onmessage = ({ data }) => this.#receive(String(data));
     socket.onclose = ({ code, reason }) => this.#end(this.#lossOf(code, reason));
     // A close follows, and says what there is to say.
@@ -81,6 +96,7 @@ class WebSocketLink implements Link {
       if (!wanted.has(channel)) this.#leave(channel);
     }
     for (const [channel, since] of wanted) {
+      if (this.#joinPause !== undefined || this.#joinsDue >= JOINS_MAX) return;
       if (!this.#joined.has(channel)) this.#join(channel, since);
     }
   }
@@ -123,10 +139,12 @@ class WebSocketLink implements Link {
     else if (op === "presence") this.#listener.presence(frame);
     else if (op === "gap") this.#listener.gap(frame);
     else if (op === "welcome") this.#welcomed(frame);
-    else if (op === "expiring") this.#refresh();
+    else if (op === "expiring") this.#renewal.due(frame.expires_in!);
     else if (op === "closing") this.#closing = frame;
-    else if (op === "joined") this.#place(channel, frame, true);
-    else if (op === "left") {
+    else if (op === "joined") {
+      this.#place(channel, frame);
+      this.sync();
+    } else if (op === "left") {
       this.#joined.delete(channel);
       this.#listener.left(channel, reason);
     } else if (op === "error") this.#listener.trouble(errorOf(frame));
@@ -147,49 +165,54 @@ class WebSocketLink implements Link {
     // The hub's own pings are answered below JavaScript, which never sees them.
     this.#watchdog = new Watchdog(ping_interval! * 1000, () => this.#onQuiet());
     this.#listener.opened();
-    for (const [channel, start] of Object.entries(channels ?? {})) this.#place(channel, start, false);
+    for (const [channel, start] of Object.entries(channels ?? {})) this.#place(channel, start);
     this.sync();
   }
 
   /** The hub put this link into a channel. One that was being followed already is resumed where it was left. */
-  #place(channel: string, start: Start, later: boolean): void {
+  #place(channel: string, start: Start): void {
+    // Whoever was told that the link is open may have closed it.
+    if (!this.#isOpen) return;
     const since = this.#surroundings.wanted().get(channel);
     // It put us at the live end; where we were is reached by leaving first.
-    if (!later && since !== undefined && since !== start.position) return this.#leave(channel);
+    if (since !== undefined && since !== start.position) return this.#leave(channel);
     this.#joined.add(channel);
     this.#listener.joined(channel, start, true);
   }
 
   #join(channel: string, since: string | undefined): void {
     this.#joined.add(channel);
+    this.#joinsDue += 1;
+    const answered = (act: () => void): void => {
+      this.#joinsDue -= 1;
+      act();
+      this.sync();
+    };
     this.#ask(
       { op: "join", channel, since },
       {
-        resolve: (answer) => this.#listener.joined(channel, answer),
-        reject: (error) => this.#notJoined(channel, error),
+        resolve: (answer) => answered(() => this.#listener.joined(channel, answer)),
+        reject: (error) => answered(() => this.#notJoined(channel, error)),
       },
     );
   }
 
   #notJoined(channel: string, error: FanlineError): void {
     if (error.reason === "DISCONNECTED") return;
+    // The hub put us in while we asked; where we want to start is reached by leaving first.
+    if (error.reason === "ALREADY_JOINED") return this.#leave(channel);
     this.#joined.delete(channel);
     if (error.retryAfterMs === undefined) return this.#listener.refused(channel, error);
-    setTimeout(() => this.sync(), error.retryAfterMs);
+    this.#joinPause ??= setTimeout(() => {
+      this.#joinPause = undefined;
+      this.sync();
+    }, error.retryAfterMs + JOIN_PAUSE_MS);
   }
 
   #leave(channel: string): void {
     this.#joined.delete(channel);
     // Not to be in it is what was wanted, whatever the answer.
     this.#ask({ op: "leave", channel }, UNHEARD);
-  }
-
-  /** A new token in place: the connection and its channels stay. */
-  #refresh(): void {
-    this.#surroundings.tokens.renewed().then(
-      (token) => this.#isOpen && this.#ask({ op: "auth", token }, { ...UNHEARD, reject: this.#listener.trouble }),
-      this.#listener.trouble,
-    );
   }
 
   /** Whatever comes is an answer: the hub is there. */
@@ -230,6 +253,8 @@ class WebSocketLink implements Link {
     this.#socket = undefined;
     this.#isOpen = false;
     this.#watchdog.stop();
+    this.#renewal.stop();
+    clearTimeout(this.#joinPause);
     socket.onmessage = null;
     socket.onclose = null;
     socket.close(code);

@@ -203,7 +203,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
   test("a token that runs out is replaced, and nothing is missed", async () => {
     let asked = 0;
     // A poll has no way to say that the token will run out: its refusal does, after the leeway.
-    const lifetimes = [transport === "longpoll" ? 2 : 32, 3600];
+    const lifetimes = [transport === "longpoll" ? 2 : 6, 3600];
     const states = new Seen<State>();
     const client = own(over(transport, network.url, { token: () => token(lifetimes[asked++] ?? 3600) }));
     client.onState(states.take);
@@ -229,4 +229,19 @@ test("what the application closes is closed", async () => {
   await expect(waiting).rejects.toMatchObject({ reason: "CLOSED" });
   await expect(client.ready()).rejects.toMatchObject({ reason: "CLOSED" });
   expect(client.state.phase).toBe("closed");
+});
+
+test("as many channels as a connection may have are joined, whatever the rate of operations", async () => {
+  // The hub's own default.
+  const slow = await Hub.start({ rate: 50 });
+  try {
+    const client = own(over("websocket", slow.url));
+    const phases = new Seen<string>();
+    client.onState(({ phase }) => phases.take(phase));
+    const channels = Array.from({ length: 128 }, (_, n) => client.channel(`chat:many-${n}`));
+    await Promise.all(channels.map((channel) => channel.join()));
+    expect(phases.all).toEqual(["connecting", "connected"]);
+  } finally {
+    await slow.stop();
+  }
 });

@@ -25,8 +25,6 @@ listen = "127.0.0.1:0"
 [broker]
 kind = "memory"
 [limits]
-operations_per_second = 10000
-operations_burst = 10000
 ring_events = 3
 connect_rate_per_ip = 10000
 connect_burst_per_ip = 10000
@@ -60,15 +58,17 @@ export class Hub {
     this.#folder = folder;
   }
 
-  static async start(extra = ""): Promise<Hub> {
+  /** Starts a hub. The rate of operations is not what most tests are about. */
+  static async start({ rate = 10_000 } = {}): Promise<Hub> {
     const binary = process.env["FANLINE_BIN"];
     if (binary === undefined) throw new Error("FANLINE_BIN names no hub: run `cargo xtask test`, or set it");
     const folder = mkdtempSync(join(tmpdir(), "fanline-js-"));
     const config = join(folder, "fanline.toml");
-    writeFileSync(config, CONFIG + extra);
+    writeFileSync(config, CONFIG);
     const environment = Object.entries(process.env).filter(([name]) => !name.startsWith("FANLINE_"));
+    const limits = { FANLINE_LIMITS__OPERATIONS_PER_SECOND: `${rate}`, FANLINE_LIMITS__OPERATIONS_BURST: `${2 * rate}` };
     const hub = spawn(binary, ["serve", "--config", config], {
-      env: Object.fromEntries(environment),
+      env: { ...Object.fromEntries(environment), ...limits },
       stdio: ["ignore", "pipe", "inherit"],
     });
     for await (const line of createInterface({ input: hub.stdout })) {

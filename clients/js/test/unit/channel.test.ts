@@ -121,3 +121,27 @@ test("a publish has an idempotency key of its own, or the caller's", async () =>
   expect(keys[0]).not.toBe(keys[1]);
   expect(requests[2]).toEqual({ op: "publish", channel: "chat:a", type: "note", data: 3, key: "mine", echo: false });
 });
+
+test("a join settles when the channel is left or the client closed, before or after it is asked for", async () => {
+  const left = new Channel("chat:a", host, {});
+  const joining = left.join();
+  left.leave();
+  await expect(joining).rejects.toMatchObject({ reason: "NOT_JOINED" });
+  expect(troubles).toEqual([]);
+
+  const closed = new FanlineError("CLOSED", "");
+  left.closed(closed);
+  await expect(left.join()).rejects.toBe(closed);
+  left.on("*", () => {});
+  expect(left.wanted).toBeUndefined();
+});
+
+test("what a stream that has had its day says of a channel that was left moves nothing", () => {
+  const channel = new Channel("chat:a", host, {});
+  channel.on("*", () => {});
+  channel.take(event("e-1"));
+  channel.leave();
+  channel.moved("e-5");
+  void channel.join();
+  expect(channel.wanted).toEqual({ since: undefined });
+});

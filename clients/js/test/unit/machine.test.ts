@@ -154,6 +154,21 @@ describe("a token that is refused", () => {
     expect(driven.machine.phase).toBe("closed");
   });
 
+  test("may be what a browser does not tell of a WebSocket: where there is nothing else, the next round has a new one", () => {
+    const driven = new Driven(["websocket"]);
+    driven.feed({ is: "start" });
+    driven.lose(unreachable);
+    expect(driven.feed({ is: "rested" })).toBe("open websocket with a new token");
+    driven.open();
+    // What breaks later says nothing of the token.
+    driven.after(60_000).lose(unreachable);
+    expect(driven.feed({ is: "rested" })).toBe("open websocket");
+    const fixed = new Driven(["websocket"], false);
+    fixed.feed({ is: "start" });
+    fixed.lose(unreachable);
+    expect(fixed.feed({ is: "rested" })).toBe("open websocket");
+  });
+
   test("on a connection that has lasted is a token that ran out", () => {
     expect(connected().lose(refusedToken)).toBe("open websocket with a new token");
   });
@@ -168,6 +183,12 @@ describe("a connection", () => {
 
   test("that the hub ends for a drain comes back when the hub said, to the millisecond", () => {
     expect(connected().lose(draining)).toBe("rest 700");
+  });
+
+  test("waits as long as it is asked to, but not for ever, and never a time that no timer can count", () => {
+    const restFor = (retryAfterMs: number): string => connected().lose({ ...draining, retryAfterMs });
+    expect(restFor(1e15)).toBe("rest 3600000");
+    expect(restFor(-5)).toBe("rest 0");
   });
 
   test("that the hub forbids is over", () => {

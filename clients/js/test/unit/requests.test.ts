@@ -14,7 +14,7 @@ const call: Request = { op: "call", method: "m", data: null };
 class FakeLink implements Link {
   readonly sent: { request: Request; resolve(answer: Answer): void; reject(error: FanlineError): void }[] = [];
 
-  request(request: Request): Promise<Answer> {
+  request(request: Request, _signal: AbortSignal, _onPart?: (data: unknown) => void): Promise<Answer> {
     return new Promise((resolve, reject) => this.sent.push({ request, resolve, reject }));
   }
 
@@ -104,4 +104,32 @@ test("no more than 256 wait", async () => {
   requests.close(new FanlineError("CLOSED", ""));
   for (const answer of waiting) await expect(answer).rejects.toMatchObject({ reason: "CLOSED" });
   await expect(requests.submit(publish(0))).rejects.toMatchObject({ reason: "CLOSED" });
+});
+
+test("a handler of parts that throws hurts neither the call nor the connection", async () => {
+  const shown = vi.spyOn(console, "error").mockImplementation(() => {});
+  const requests = new Requests();
+  const link = new FakeLink();
+  link.request = async (_request, _signal, onPart) => {
+    onPart!(1);
+    return { data: 2 };
+  };
+  requests.attach(link);
+  const fault = new Error("of the page");
+  const onPart = (): void => {
+    throw fault;
+  };
+  expect(await requests.submit(call, { onPart })).toEqual({ data: 2 });
+  expect(shown).toHaveBeenCalledWith(fault);
+  shown.mockRestore();
+});
+
+test("whoever waits for ever does", async () => {
+  const requests = new Requests();
+  const waiting = requests.submit(publish(1), { timeoutMs: Infinity });
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  const link = new FakeLink();
+  requests.attach(link);
+  link.sent[0]!.resolve({ op: "ok" });
+  expect(await waiting).toEqual({ op: "ok" });
 });

@@ -3,9 +3,9 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-const LIMIT_BYTES = 8 * 1024;
+const LIMIT_BYTES = 9 * 1024;
 
-test("all of it, minified and gzipped, is no more than 8 KB", async () => {
+test("all of it, minified and gzipped, is no more than 9 KB", async () => {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL("../../src/index.ts", import.meta.url))],
     bundle: true,

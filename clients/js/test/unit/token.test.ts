@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Tokens } from "../../src/token.js";
 
 test("a callback is asked when a token is needed, and once for all who need it", async () => {
@@ -30,4 +30,16 @@ test("a callback without a token has signed out; one that fails may do better la
   await expect(tokens.current()).rejects.toMatchObject({ reason: "TOKEN_UNAVAILABLE" });
   fails = false;
   expect(await tokens.current()).toBe("token");
+});
+
+test("a callback that never answers is given up, and asked again the next time", async () => {
+  vi.useFakeTimers();
+  let asked = 0;
+  const tokens = new Tokens(() => (asked++ === 0 ? new Promise(() => {}) : "token"));
+  const first = expect(tokens.current()).rejects.toMatchObject({ reason: "TOKEN_UNAVAILABLE" });
+  await vi.advanceTimersByTimeAsync(60_000);
+  await first;
+  expect(await tokens.current()).toBe("token");
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
 });
