@@ -15,6 +15,7 @@ use fanline_core::hub::HubParts;
 use fanline_core::metrics::HubMetrics;
 use fanline_core::random::Random;
 use fanline_core::spans::{NoSpans, SpanLinks};
+use fanline_edge::http_error::method_not_allowed;
 use fanline_edge::metrics::KeySetMetrics;
 use fanline_edge::token::PublishedKeys;
 use fanline_edge::{
@@ -300,5 +301,5 @@ fn public_routes(edge: Edge, documents: Option<Documents>, extras: Extras) -> Ro
         Some(token) => routes.merge(console::router(token)),
         None => routes,
     };
-    routes.fallback(problem::not_found)
+    routes.method_not_allowed_fallback(method_not_allowed).fallback(problem::not_found)
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use fanline_edge::http_error::method_not_allowed;
 use http::{StatusCode, header};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -62,6 +63,7 @@ pub(crate) fn router(registry: Registry, readiness: Arc<Readiness>) -> Router {
         .route("/livez", get(live))
         .route("/readyz", get(ready).with_state(readiness))
         .route("/metrics", get(metrics).with_state(Arc::new(registry)))
+        .method_not_allowed_fallback(method_not_allowed)
         .fallback(problem::not_found)
 }
 

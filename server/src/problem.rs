@@ -2,9 +2,11 @@
 //!
 //! Refusals with a reason of their own are made where they happen; this is only the rest.
 
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use fanline_core::{Reason, Refusal};
+use fanline_edge::http_error::problem_as;
 use http::{HeaderMap, StatusCode, Uri, header};
-use serde_json::json;
 
 /// What a gRPC client reads that came to another listener, and shall not try again. Letters that need no escape.
 const NOT_GRPC: &str = "this listener does not speak gRPC; the one that does is [grpc] listen of the configuration, \
@@ -23,16 +25,7 @@ pub(crate) async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
         ];
         return (StatusCode::OK, head).into_response();
     }
-    let problem = json!({
-        "type": "about:blank",
-        "title": "Not Found",
-        "status": 404,
-        "detail": format!("there is nothing at {}", uri.path()),
-    });
-    (
-        StatusCode::NOT_FOUND,
-        [(header::CONTENT_TYPE, "application/problem+json")],
-        problem.to_string(),
-    )
-        .into_response()
+    let message = format!("there is nothing at {}", uri.path());
+    let refusal = Refusal::new(Reason::UnknownOperation, message);
+    problem_as(StatusCode::NOT_FOUND, &refusal).map(Body::from)
 }

@@ -3,13 +3,14 @@
 //! For what never became a connection; a connection is refused in the words of its own protocol.
 
 use crate::answer::ViolationsView;
+use axum::body::Body;
 use bytes::Bytes;
 use fanline_core::command::{CommandError, ErrorCode};
 use fanline_core::{Reason, Refusal};
 use http::header::{
     CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -23,16 +24,33 @@ pub fn problem(refusal: &Refusal) -> Response<Bytes> {
 /// The same with more members, which `members` has as an object: what programs need besides the reason.
 #[must_use]
 pub fn problem_with(refusal: &Refusal, members: &impl Serialize) -> Response<Bytes> {
+    let mut response = answer(http_status(refusal.reason()), refusal, members);
     // RFC 6750, section 3: the fault of a token is named, so that a client knows to get a new one.
-    answer(refusal, members, HeaderValue::from_static("Bearer error=\"invalid_token\""))
+    challenge(&mut response, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+    response
+}
+
+/// The same with a status of HTTP's own, where that says more than the one of the reason.
+#[must_use]
+pub fn problem_as(status: StatusCode, refusal: &Refusal) -> Response<Bytes> {
+    answer(status, refusal, &())
+}
+
+/// The answer to a method that a route does not know. For `axum::Router::method_not_allowed_fallback`, which adds `allow`.
+pub async fn method_not_allowed(method: Method) -> Response<Body> {
+    let message = format!("this is not there for {method}; the header `allow` says for what it is");
+    let refusal = Refusal::new(Reason::UnknownOperation, message);
+    problem_as(StatusCode::METHOD_NOT_ALLOWED, &refusal).map(Body::from)
 }
 
 /// The answer to a request that carries no token where one is needed.
 #[must_use]
 pub fn token_required() -> Response<Bytes> {
     let refusal = Refusal::new(Reason::Unauthenticated, "the request carries no token");
+    let mut response = answer(http_status(refusal.reason()), &refusal, &());
     // RFC 6750, section 3.1: without a token in the request, no error is named.
-    answer(&refusal, &(), HeaderValue::from_static("Bearer"))
+    challenge(&mut response, HeaderValue::from_static("Bearer"));
+    response
 }
 
 /// The status of a reason (contract section 8).
@@ -121,8 +139,7 @@ struct Problem<'a, T> {
     members: &'a T,
 }
 
-fn answer(refusal: &Refusal, members: &impl Serialize, challenge: HeaderValue) -> Response<Bytes> {
-    let status = http_status(refusal.reason());
+fn answer(status: StatusCode, refusal: &Refusal, members: &impl Serialize) -> Response<Bytes> {
     let problem = Problem {
         status: status.as_u16(),
         title: status.canonical_reason(),
@@ -132,11 +149,14 @@ fn answer(refusal: &Refusal, members: &impl Serialize, challenge: HeaderValue) -
         violations: ViolationsView(refusal.violations()),
         members,
     };
-    let mut response = respond(status, &problem, refusal.retry_after());
-    if status == StatusCode::UNAUTHORIZED {
+    respond(status, &problem, refusal.retry_after())
+}
+
+/// Says how to authenticate, where that is what is missing.
+fn challenge(response: &mut Response<Bytes>, challenge: HeaderValue) {
+    if response.status() == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
-    response
 }
 
 fn respond(
@@ -195,6 +215,16 @@ mod tests {
         assert_eq!(response.status(), 401);
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
         assert_eq!(body(&response)["reason"], "UNAUTHENTICATED");
+    }
+
+    #[test]
+    fn the_status_in_a_problem_is_that_of_its_answer() {
+        let refusal = Refusal::invalid("accept", "no");
+        let response = problem_as(StatusCode::NOT_ACCEPTABLE, &refusal);
+        let found = (response.status().as_u16(), &body(&response)["status"]);
+        assert_eq!(found, (406, &serde_json::json!(406)));
+        assert_eq!(body(&response)["title"], "Not Acceptable");
+        assert_eq!(body(&response)["reason"], "INVALID_ARGUMENT");
     }
 
     #[test]

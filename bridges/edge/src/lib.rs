@@ -28,7 +28,7 @@ pub mod rate;
 // connection.
 pub mod answer;
 pub mod http_error;
-pub mod object;
+mod object;
 pub mod query;
 pub mod request;
 
@@ -55,7 +55,6 @@ pub use credential::{Credential, CredentialPlace, CredentialSources};
 pub use drain::Drain;
 pub use edge::{Edge, EdgeParts};
 pub use metrics::EdgeMetrics;
-pub use object::Object;
 pub use origin::{OriginPolicy, RequestOrigin};
 pub use query::Query;
 pub use rate::{OperationBudget, RateLimit, Verdict};

@@ -7,8 +7,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// A `T` that stands as an object. Derived readers would take a list of its fields in order just as well.
-#[derive(Debug, Default)]
-pub struct Object<T>(pub T);
+#[derive(Default)]
+pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -3,7 +3,6 @@
 use fanline_core::{ChannelName, Limits, Reason, Refusal};
 use http::Uri;
 use std::borrow::Cow;
-use std::str::FromStr;
 
 /// The parameters of a query, not yet unescaped.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +29,26 @@ impl<'a> Query<'a> {
         Ok(first.filter(|value| !value.is_empty()))
     }
 
-    /// The value of a parameter that is a number, or `true` or `false`.
+    /// The value of a parameter that is a whole number. One that is too large to be read is larger than any limit.
     ///
     /// # Errors
     /// It is something else, or stands there twice.
-    pub fn parsed<T: FromStr>(self, name: &'static str) -> Result<Option<T>, Refusal> {
-        let Some(value) = self.one(name)? else { return Ok(None) };
-        let refuse = |_| Refusal::invalid(name, "the parameter is not what it must be");
-        value.parse().map(Some).map_err(refuse)
+    pub fn number(self, name: &'static str) -> Result<Option<u64>, Refusal> {
+        let Some(text) = self.one(name)? else { return Ok(None) };
+        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Refusal::invalid(name, format!("`{name}` is a whole number")));
+        }
+        Ok(Some(text.parse().unwrap_or(u64::MAX)))
+    }
+
+    /// The value of a parameter that is `true` or `false`.
+    ///
+    /// # Errors
+    /// It is something else, or stands there twice.
+    pub fn flag(self, name: &'static str) -> Result<Option<bool>, Refusal> {
+        let Some(text) = self.one(name)? else { return Ok(None) };
+        let refuse = |_| Refusal::invalid(name, format!("`{name}` is `true` or `false`"));
+        text.parse().map(Some).map_err(refuse)
     }
 
     /// The channels that it names as `channel=a&channel=b`, each once.
@@ -108,7 +119,21 @@ mod tests {
         assert_eq!(query.one("wait").unwrap(), None);
         assert_eq!(query.one("absent").unwrap(), None);
         assert_eq!(query.one("twice").unwrap_err().field(), Some("twice"));
-        assert_eq!(query.parsed::<u32>("since").unwrap_err().field(), Some("since"));
-        assert_eq!(query.parsed::<u32>("absent"), Ok(None));
+    }
+
+    #[test]
+    fn numbers_and_flags_are_read_or_named() {
+        let number = |text| Query::of(&uri(&format!("n={text}"))).number("n");
+        assert_eq!((number("20"), number("")), (Ok(Some(20)), Ok(None)));
+        assert_eq!(number("99999999999999999999"), Ok(Some(u64::MAX)));
+        for text in ["-1", "%2B1", "1.5", "x"] {
+            assert_eq!(number(text).unwrap_err().field(), Some("n"), "{text}");
+        }
+        let flag = |text| Query::of(&uri(&format!("f={text}"))).flag("f");
+        assert_eq!(
+            (flag("true"), flag("false"), flag("")),
+            (Ok(Some(true)), Ok(Some(false)), Ok(None))
+        );
+        assert_eq!(flag("1").unwrap_err().field(), Some("f"));
     }
 }

@@ -4,13 +4,55 @@
 //! here. Read [`PublishFields`] first.
 
 use crate::client::{ClientCall, ClientEvent};
+use crate::object::Object;
 use fanline_core::catchup::Start;
 use fanline_core::event::{EventType, Payload};
 use fanline_core::history::HistoryRequest;
-use fanline_core::{ChannelName, Refusal};
+use fanline_core::{ChannelName, Reason, Refusal};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+
+/// What the fields of requests are called, on whichever bridge.
+const FIELDS: [&str; 13] = [
+    "op",
+    "id",
+    "token",
+    "channel",
+    "type",
+    "data",
+    "key",
+    "echo",
+    "since",
+    "limit",
+    "reverse",
+    "method",
+    "traceparent",
+];
+
+/// Reads the fields of a request: a JSON object, of which those that `T` does not have are passed over.
+///
+/// # Errors
+/// It is none, or a field is not of its type, and is named.
+pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
+    let found = serde_json::from_str(text).map(|Object(fields)| fields);
+    found.map_err(|error| {
+        let message = format!("not the JSON object that is asked for: {error}");
+        let refusal = Refusal::new(Reason::InvalidArgument, message);
+        match faulty_field::<T>(text) {
+            Some(field) => refusal.with_field(field),
+            None => refusal,
+        }
+    })
+}
+
+/// Which field could not be read. Asked only of what is refused: to know it costs something.
+fn faulty_field<'a, T: Deserialize<'a>>(text: &'a str) -> Option<&'static str> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let fault = serde_path_to_error::deserialize::<_, Object<T>>(&mut json).err()?;
+    let path = fault.path().to_string();
+    FIELDS.into_iter().find(|field| *field == path)
+}
 
 /// The fields of a `publish`.
 #[derive(Debug, Deserialize)]
@@ -40,7 +82,7 @@ pub struct HistoryFields<'a> {
     #[serde(borrow)]
     pub since: Option<Cow<'a, str>>,
     /// Most events. Default, and at most, the limit of the configuration.
-    pub limit: Option<u32>,
+    pub limit: Option<u64>,
     /// Newest first. Default: false.
     pub reverse: Option<bool>,
 }
@@ -92,7 +134,7 @@ impl HistoryFields<'_> {
         let request = HistoryRequest {
             // Forward without a position is from the beginning; backward, from the end whatever it says.
             start: self.since.as_deref().map_or(Start::Earliest, Start::from_since),
-            limit: self.limit.unwrap_or(0) as usize,
+            limit: usize::try_from(self.limit.unwrap_or(0)).unwrap_or(usize::MAX),
             bytes,
             reverse: self.reverse.unwrap_or(false),
         };
@@ -143,10 +185,9 @@ pub fn also_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fanline_core::Reason;
 
     fn publish(text: &str) -> Result<ClientEvent, Refusal> {
-        serde_json::from_str::<PublishFields<'_>>(text).unwrap().check()
+        read::<PublishFields<'_>>(text)?.check()
     }
 
     #[test]
@@ -167,21 +208,36 @@ mod tests {
             (r#"{"channel":"a b","data":1}"#, Reason::InvalidChannel, "channel"),
             (r#"{"channel":"chat:a"}"#, Reason::InvalidArgument, "data"),
             (r#"{"channel":"chat:a","data":1,"type":""}"#, Reason::InvalidArgument, "type"),
+            (r#"{"channel":"chat:a","data":1,"type":7}"#, Reason::InvalidArgument, "type"),
+            (r#"{"data":{},"echo":"no"}"#, Reason::InvalidArgument, "echo"),
         ];
         for (text, reason, field) in table {
             let refusal = publish(text).unwrap_err();
             assert_eq!((refusal.reason(), refusal.field()), (reason, Some(field)), "{text}");
         }
         for call in [r#"{"data":1}"#, r#"{"method":"a b"}"#] {
-            let call: CallFields<'_> = serde_json::from_str(call).unwrap();
+            let call: CallFields<'_> = read(call).unwrap();
             assert_eq!(call.check().unwrap_err().field(), Some("method"));
+        }
+    }
+
+    #[test]
+    fn only_an_object_is_a_request() {
+        let fields_in_order = r#"["chat:a",null,1,null,null]"#;
+        for text in ["", "{", "null", "7", "[]", fields_in_order, r#"{"data":1}x"#] {
+            let refusal = publish(text).unwrap_err();
+            assert_eq!(
+                (refusal.reason(), refusal.field()),
+                (Reason::InvalidArgument, None),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_call_without_data_hands_null_over_and_a_malformed_trace_is_left_out() {
         let call = r#"{"method":"chat.rename","traceparent":"00-0-0-0"}"#;
-        let call: CallFields<'_> = serde_json::from_str(call).unwrap();
+        let call: CallFields<'_> = read(call).unwrap();
         let call = call.check().unwrap();
         assert_eq!(call.payload.data(), "null");
         assert_eq!((call.channel, call.key, call.trace), (None, None, None));

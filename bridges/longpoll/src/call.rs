@@ -1,7 +1,7 @@
 //! A request with a verified token.
 
 use crate::limits::BODY_TIMEOUT;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::response::Response;
 use bytes::Bytes;
@@ -76,12 +76,17 @@ pub(crate) fn known<T>(edge: &Edge, found: Result<Option<T>, Refusal>) -> Result
 /// [`Reason::TooLarge`], or a body that does not arrive.
 pub(crate) async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
     let invalid = |message: &'static str| Err(Refusal::new(Reason::InvalidArgument, message));
+    let too_large = || {
+        let message = format!("the body has more than {bytes_max} bytes");
+        Err(Refusal::new(Reason::TooLarge, message))
+    };
+    // One that says so beforehand is not read: a client that asked whether to send it (RFC 9110, section 10.1.1) need not.
+    if body.size_hint().lower() > bytes_max as u64 {
+        return too_large();
+    }
     match timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("the body has more than {bytes_max} bytes");
-            Err(Refusal::new(Reason::TooLarge, message))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => too_large(),
         Ok(Err(_broken)) => invalid("the body broke off"),
         Err(_too_long) => invalid("the body did not arrive in time"),
     }

@@ -7,6 +7,7 @@ use axum::{Extension, Router};
 use fanline_core::spans;
 use fanline_edge::Edge;
 use fanline_edge::cors::cors;
+use fanline_edge::http_error::method_not_allowed;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -32,6 +33,7 @@ pub fn router(edge: Edge) -> Router {
         .split_for_parts();
     routes
         .route("/openapi.json", get(openapi::serve(document)))
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(Extension(poll::Slots::default()))
         .layer(from_fn_with_state(edge.origins.clone(), cors))
         .with_state(edge)

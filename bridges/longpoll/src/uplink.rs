@@ -13,11 +13,11 @@ use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use fanline_core::{Reason, Refusal};
+use fanline_edge::Edge;
 use fanline_edge::answer::{
     HistoryAnswer, PresenceAnswer, PublishAnswer, close_with_events, write_json,
 };
 use fanline_edge::request::{self, HistoryFields, PublishFields};
-use fanline_edge::{Edge, Object};
 use serde::Deserialize;
 
 /// Publish an event.
@@ -75,8 +75,8 @@ pub(crate) async fn history(State(edge): State<Edge>, call: Call) -> Response {
         let fields = HistoryFields {
             channel: query.one("channel")?,
             since: query.one("since")?,
-            limit: query.parsed("limit")?,
-            reverse: query.parsed("reverse")?,
+            limit: query.number("limit")?,
+            reverse: query.flag("reverse")?,
         };
         let (channel, request) = fields.check(edge.hub.limits().writer_bytes)?;
         let history = call.client().history(channel.clone(), request).await?;
@@ -90,11 +90,7 @@ pub(crate) async fn history(State(edge): State<Edge>, call: Call) -> Response {
 
 /// Reads the fields of a body.
 fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Refusal> {
-    let read = serde_json::from_slice::<Object<T>>(body).map(|Object(fields)| fields);
-    read.map_err(|error| {
-        Refusal::new(
-            Reason::InvalidArgument,
-            format!("the body is not the JSON asked for: {error}"),
-        )
-    })
+    let text = str::from_utf8(body)
+        .map_err(|_| Refusal::new(Reason::InvalidArgument, "the body is not UTF-8"))?;
+    request::read(text)
 }

@@ -12,19 +12,22 @@ pub(crate) fn takes_event_stream(headers: &HeaderMap) -> bool {
         return true;
     }
     let texts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    texts.flat_map(|text| text.split(',')).any(covers_event_stream)
+    let ranges = texts.flat_map(|text| text.split(',')).filter_map(covering);
+    // What is said of the narrowest range counts.
+    ranges.min_by_key(|(place, _)| *place).is_some_and(|(_, is_taken)| is_taken)
 }
 
-fn covers_event_stream(range: &str) -> bool {
+/// Which of the ranges that cover an event stream this is, from the narrowest on, and whether it is taken: a weight of
+/// zero excludes what it stands by.
+fn covering(range: &str) -> Option<(usize, bool)> {
     let mut parts = range.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
-    let covers =
-        [EVENT_STREAM, "text/*", "*/*"].iter().any(|ours| media_type.eq_ignore_ascii_case(ours));
-    // A weight of zero excludes what it stands by.
-    let excluded = parts.filter_map(|part| part.split_once('=')).any(|(name, weight)| {
+    let ranges = [EVENT_STREAM, "text/*", "*/*"];
+    let place = ranges.iter().position(|ours| media_type.eq_ignore_ascii_case(ours))?;
+    let is_excluded = parts.filter_map(|part| part.split_once('=')).any(|(name, weight)| {
         name.trim().eq_ignore_ascii_case("q") && weight.trim().parse() == Ok(0.0_f32)
     });
-    covers && !excluded
+    Some((place, !is_excluded))
 }
 
 #[cfg(test)]
@@ -45,7 +48,14 @@ mod tests {
             assert!(takes(&[accept]), "{accept}");
         }
         assert!(takes(&[]) && takes(&["application/json", "text/event-stream"]));
-        for accept in ["application/json", "text/html, image/*", "text/event-stream;q=0", ""] {
+        assert!(takes(&["*/*;q=0, text/event-stream"]));
+        for accept in [
+            "application/json",
+            "text/html, image/*",
+            "text/event-stream;q=0",
+            "text/event-stream;q=0, */*",
+            "",
+        ] {
             assert!(!takes(&[accept]), "{accept}");
         }
     }

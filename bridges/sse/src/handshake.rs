@@ -14,7 +14,7 @@ use fanline_core::connections::Transport;
 use fanline_core::{Cursor, Reason, Refusal};
 use fanline_edge::cors::cors;
 use fanline_edge::edge::Entrance;
-use fanline_edge::http_error::{problem, token_required};
+use fanline_edge::http_error::{method_not_allowed, problem_as, token_required};
 use fanline_edge::{Client, Edge};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
@@ -29,7 +29,11 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// `GET /v1/sse`. Needs the peer's address as [`ConnectInfo`].
 pub fn router(edge: Edge) -> Router {
     let cors = from_fn_with_state(edge.origins.clone(), cors);
-    Router::new().route("/v1/sse", get(answer)).layer(cors).with_state(edge)
+    Router::new()
+        .route("/v1/sse", get(answer))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(cors)
+        .with_state(edge)
 }
 
 async fn answer(
@@ -92,7 +96,5 @@ pub(crate) fn stream_head(body: Body, cursor: Option<&Cursor>) -> Response {
 fn not_acceptable(edge: &Edge) -> Response {
     let refusal = Refusal::invalid("accept", "here is an event stream: `text/event-stream`");
     edge.metrics.refused(refusal.reason());
-    let mut response = problem(&refusal).map(Body::from);
-    *response.status_mut() = StatusCode::NOT_ACCEPTABLE;
-    response
+    problem_as(StatusCode::NOT_ACCEPTABLE, &refusal).map(Body::from)
 }

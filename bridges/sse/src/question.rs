@@ -30,11 +30,7 @@ impl Question {
         limits: &Limits,
     ) -> Result<Self, Refusal> {
         let query = Query::of(&request.uri);
-        let named = match query.one("named")?.as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(Refusal::invalid("named", "must be `true` or `false`")),
-        };
+        let named = query.flag("named")?.unwrap_or(false);
         let channels = match query.channels(limits) {
             Err(_none) if !query.has("channel") && !identity.join.is_empty() => {
                 identity.join.iter().take(limits.channels_per_request).cloned().collect()

@@ -13,7 +13,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use fanline_core::{Reason, Refusal};
-use fanline_edge::http_error::problem;
+use fanline_edge::http_error::{method_not_allowed, problem, problem_as};
 use fanline_edge::metrics::Transport;
 use fanline_edge::{Edge, Subprotocols};
 use http::header::{
@@ -34,7 +34,10 @@ const KEY_LENGTH: usize = 24;
 
 /// `GET` and, over HTTP/2, `CONNECT /v1/ws`. Needs the peer's address as [`ConnectInfo`].
 pub fn router(edge: Edge) -> Router {
-    Router::new().route("/v1/ws", get(upgrade).connect(upgrade)).with_state(edge)
+    Router::new()
+        .route("/v1/ws", get(upgrade).connect(upgrade))
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(edge)
 }
 
 /// How a request asks for a WebSocket.
@@ -46,6 +49,15 @@ enum Asked {
     Connect,
 }
 
+/// Why a request asks for none.
+#[derive(Debug)]
+enum Unasked {
+    /// It asks for something else, or for another version: it is told what there is.
+    OtherProtocol(Refusal),
+    /// It asks, but not as it must (RFC 6455, section 4.2.2).
+    Malformed(Refusal),
+}
+
 async fn upgrade(
     State(edge): State<Edge>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -54,11 +66,16 @@ async fn upgrade(
     let (mut parts, _no_body) = request.into_parts();
     let asked = match Asked::of(&parts) {
         Ok(asked) => asked,
-        Err(refusal) => return upgrade_required(&edge, &refusal, parts.version),
+        Err(Unasked::OtherProtocol(refusal)) => {
+            return upgrade_required(&edge, &refusal, parts.version);
+        }
+        Err(Unasked::Malformed(refusal)) => {
+            edge.metrics.refused(refusal.reason());
+            return problem(&refusal).map(Body::from);
+        }
     };
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
-        let refusal = Refusal::new(
-            Reason::InvalidArgument,
+        let refusal = invalid(
             "this HTTP connection cannot be upgraded; use HTTP/1.1, or CONNECT over HTTP/2",
         );
         return upgrade_required(&edge, &refusal, parts.version);
@@ -95,8 +112,8 @@ async fn upgrade(
 
 impl Asked {
     /// # Errors
-    /// The request asks for something else.
-    fn of(request: &Parts) -> Result<Self, Refusal> {
+    /// The request asks for something else, or not as it must.
+    fn of(request: &Parts) -> Result<Self, Unasked> {
         let Parts { method, headers, extensions, .. } = request;
         let connects = method == Method::CONNECT;
         let names_websocket = if connects {
@@ -105,17 +122,21 @@ impl Asked {
             lists(headers, &CONNECTION, "upgrade") && lists(headers, &UPGRADE, "websocket")
         };
         if !names_websocket {
-            return refuse("here is a WebSocket; ask for an upgrade");
+            let message = "here is a WebSocket; ask for an upgrade";
+            return Err(Unasked::OtherProtocol(invalid(message)));
         }
         if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
-            return refuse("the WebSocket version is 13");
+            return Err(Unasked::OtherProtocol(invalid("the WebSocket version is 13")));
         }
         match headers.get(SEC_WEBSOCKET_KEY) {
             _ if connects => Ok(Asked::Connect),
             Some(key) if key.len() == KEY_LENGTH => {
                 Ok(Asked::Upgrade { accept: derive_accept_key(key.as_bytes()) })
             }
-            Some(_) | None => refuse("Sec-WebSocket-Key is missing or not 16 bytes in base64"),
+            Some(_) | None => {
+                let message = "Sec-WebSocket-Key is missing or not 16 bytes in base64";
+                Err(Unasked::Malformed(invalid(message)))
+            }
         }
     }
 
@@ -137,8 +158,8 @@ impl Asked {
     }
 }
 
-fn refuse<T>(message: &'static str) -> Result<T, Refusal> {
-    Err(Refusal::new(Reason::InvalidArgument, message))
+fn invalid(message: &'static str) -> Refusal {
+    Refusal::new(Reason::InvalidArgument, message)
 }
 
 /// Whether a header lists a word, whatever its case.
@@ -150,8 +171,7 @@ fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
 /// 426 says what is spoken here (RFC 9110, section 15.5.22).
 fn upgrade_required(edge: &Edge, refusal: &Refusal, version: Version) -> Response {
     edge.metrics.refused(refusal.reason());
-    let mut response = problem(refusal).map(Body::from);
-    *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+    let mut response = problem_as(StatusCode::UPGRADE_REQUIRED, refusal).map(Body::from);
     // HTTP/2 knows no such header (RFC 9113, section 8.2.2).
     if version < Version::HTTP_2 {
         response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -164,7 +184,11 @@ fn upgrade_required(edge: &Edge, refusal: &Refusal, version: Version) -> Respons
 mod tests {
     use super::*;
 
-    fn asked(method: Method, pairs: &[(&str, &str)], protocol: Option<&str>) -> Option<Asked> {
+    fn request(
+        method: Method,
+        pairs: &[(&str, &str)],
+        protocol: Option<&str>,
+    ) -> http::Request<()> {
         let mut request = http::Request::builder().method(method).uri("/v1/ws");
         for (name, value) in pairs {
             request = request.header(*name, *value);
@@ -172,7 +196,11 @@ mod tests {
         if let Some(protocol) = protocol {
             request = request.extension(Protocol::from(protocol));
         }
-        let (parts, ()) = request.body(()).unwrap().into_parts();
+        request.body(()).unwrap()
+    }
+
+    fn asked(method: Method, pairs: &[(&str, &str)], protocol: Option<&str>) -> Option<Asked> {
+        let (parts, ()) = request(method, pairs, protocol).into_parts();
         Asked::of(&parts).ok()
     }
 
@@ -194,6 +222,10 @@ mod tests {
         let mut wrong = good;
         wrong[2].1 = "8";
         assert_eq!(asked(Method::GET, &wrong, None), None);
+        let mut short = good;
+        short[3].1 = "dGhlIHNhbXBsZQ==";
+        let (request, ()) = request(Method::GET, &short, None).into_parts();
+        assert!(matches!(Asked::of(&request), Err(Unasked::Malformed(_))));
     }
 
     #[test]

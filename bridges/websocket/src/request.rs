@@ -5,9 +5,9 @@ use fanline_core::catchup::Start;
 use fanline_core::history::HistoryRequest;
 use fanline_core::{ChannelName, Reason, Refusal};
 use fanline_edge::request::{
-    CallFields, HistoryFields, PublishFields, also_null, channel, missing,
+    CallFields, HistoryFields, PublishFields, also_null, channel, missing, read,
 };
-use fanline_edge::{ClientCall, ClientEvent, Object};
+use fanline_edge::{ClientCall, ClientEvent};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -51,12 +51,11 @@ impl RequestId {
 impl Request {
     /// Reads a text frame. A page of history is asked for in so many bytes at most.
     pub(crate) fn parse(text: &str, history_bytes: usize) -> Result<Self, BadRequest> {
-        let Object(frame) = serde_json::from_str::<Object<Frame<'_>>>(text).map_err(|error| {
+        let frame = read::<Frame<'_>>(text).map_err(|refusal| {
             // The id can be right where another field is not.
-            let only = serde_json::from_str::<Object<OnlyId<'_>>>(text).ok();
-            let id = only.and_then(|Object(only)| read_id(only.id).ok());
-            let message = format!("not a request: {error}");
-            BadRequest { id, refusal: Refusal::new(Reason::InvalidArgument, message) }
+            let only = read::<OnlyId<'_>>(text).ok();
+            let id = only.and_then(|only| read_id(only.id).ok());
+            BadRequest { id, refusal }
         })?;
         let id = read_id(frame.id).map_err(|refusal| BadRequest { id: None, refusal })?;
         if frame.op.as_deref() == Some("auth") {
@@ -95,7 +94,7 @@ struct Frame<'a> {
     #[serde(borrow)]
     traceparent: Option<Cow<'a, str>>,
     echo: Option<bool>,
-    limit: Option<u32>,
+    limit: Option<u64>,
     reverse: Option<bool>,
 }
 
@@ -189,7 +188,13 @@ mod tests {
             (r#"{"id":"a"}"#, Some("\"a\""), Reason::InvalidArgument, Some("op")),
             (r#"{"op":"fly","id":1}"#, Some("1"), Reason::UnknownOperation, Some("op")),
             (r#"{"op":"join","id":1}"#, Some("1"), Reason::InvalidArgument, Some("channel")),
-            (r#"{"op":"join","id":1,"channel":7}"#, Some("1"), Reason::InvalidArgument, None),
+            (
+                r#"{"op":"join","id":1,"channel":7}"#,
+                Some("1"),
+                Reason::InvalidArgument,
+                Some("channel"),
+            ),
+            (r#"["ping",1]"#, None, Reason::InvalidArgument, None),
             (
                 r#"{"op":"join","id":1,"channel":"a b"}"#,
                 Some("1"),

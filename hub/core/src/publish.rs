@@ -205,7 +205,12 @@ fn check(draft: &Draft, limits: &Limits) -> Result<(), Refusal> {
     let key_fits = |key: &String| (1..=IDEMPOTENCY_KEY_BYTES).contains(&key.len());
     if !draft.idempotency_key.as_ref().is_none_or(key_fits) {
         let message = format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES} bytes");
-        return Err(Refusal::invalid("idempotency_key", message));
+        // As whoever publishes calls it.
+        let field = match draft.origin {
+            Origin::Backend => "idempotency_key",
+            Origin::Client(_) => "key",
+        };
+        return Err(Refusal::invalid(field, message));
     }
     if draft.exclude.len() > EXCLUDED_CONNECTIONS {
         let message =
@@ -315,6 +320,15 @@ mod tests {
                 Draft { idempotency_key: Some(String::new()), ..draft("a:b") },
                 Reason::InvalidArgument,
                 "idempotency_key",
+            ),
+            (
+                Draft {
+                    idempotency_key: Some(String::new()),
+                    origin: Origin::Client(None),
+                    ..draft("a:b")
+                },
+                Reason::InvalidArgument,
+                "key",
             ),
             (Draft { ttl: Some(Duration::ZERO), ..draft("a:b") }, Reason::InvalidArgument, "ttl"),
             (draft("nowhere:b"), Reason::UnknownNamespace, "channel"),

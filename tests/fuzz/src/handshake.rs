@@ -37,7 +37,7 @@ pub(crate) fn run(bytes: &[u8]) {
     if let Ok(channels) = query.channels(&Limits::default()) {
         assert!(channels.len() <= Limits::default().channels_per_request);
     }
-    let _ = (query.one("since"), query.parsed::<u32>("max"), query.has("named"));
+    let _ = (query.one("since"), query.number("max"), query.flag("named"), query.has("x"));
 
     let policy = OriginPolicy::new([ALLOWED]).expect("an origin");
     let origin = policy.origin(&headers);

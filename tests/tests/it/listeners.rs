@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use fanline_tests::{DEADLINE, Hub, HubBuilder, RawSocket, Rpc, Token, get, within};
+use fanline_tests::{DEADLINE, Hub, HubBuilder, RawSocket, Rpc, Token, get, send, within};
+use serde_json::json;
 
 #[tokio::test]
 async fn a_connection_that_says_nothing_or_half_of_something_is_closed() {
@@ -91,10 +92,42 @@ async fn a_request_that_is_no_upgrade_is_answered() {
     assert!([400, 426].contains(&answer.status), "{}", answer.head);
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.head);
     assert!(answer.body.contains(r#""reason":"INVALID_ARGUMENT""#), "{}", answer.body);
-    let answer = get(hub.addresses.public, "/no-such-thing").await;
-    assert_eq!(answer.status, 404, "{}", answer.head);
+    assert_eq!(answer.json()["status"], answer.status);
     let answer = get(hub.addresses.public, "/").await;
     assert_eq!(answer.status, 404, "the console is for `dev` only: {}", answer.head);
+}
+
+#[tokio::test]
+async fn every_path_and_every_method_is_answered_with_what_there_is() {
+    let hub = Hub::start().await;
+    let (public, ops) = (hub.addresses.public, hub.addresses.ops);
+    for (address, method, path, status, allow) in [
+        (public, "GET", "/no-such-thing", 404, None),
+        (public, "GET", "/v1/sse/", 404, None),
+        (public, "POST", "/docs/no-such-file", 405, Some("GET,HEAD")),
+        (public, "DELETE", "/v1/ws", 405, Some("GET,HEAD,CONNECT")),
+        (public, "POST", "/v1/sse", 405, Some("GET,HEAD")),
+        (public, "OPTIONS", "/v1/poll", 405, Some("GET,HEAD")),
+        (public, "GET", "/v1/publish", 405, Some("POST")),
+        (public, "PUT", "/v1/call", 405, Some("POST")),
+        (public, "GET", "/v1/tickets", 405, Some("POST")),
+        (public, "FLY", "/v1/history", 405, Some("GET,HEAD")),
+        (public, "POST", "/asyncapi.json", 405, Some("GET,HEAD")),
+        (ops, "POST", "/metrics", 405, Some("GET,HEAD")),
+        (ops, "GET", "/v1/poll", 404, None),
+    ] {
+        let answer = send(address, method, path, &[], "").await;
+        let found = (answer.status, answer.header("allow"));
+        assert_eq!(found, (status, allow), "{method} {path}: {}", answer.head);
+        let problem = answer.json();
+        let told = (&problem["status"], &problem["reason"]);
+        assert_eq!(
+            told,
+            (&json!(status), &json!("UNKNOWN_OPERATION")),
+            "{method} {path}: {problem}"
+        );
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    }
 }
 
 #[tokio::test]

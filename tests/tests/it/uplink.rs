@@ -1,6 +1,6 @@
 //! The uplink: the operations of a room as plain HTTP.
 
-use fanline_tests::{Backend, HttpAnswer, Hub, Token, answer, get_with, send};
+use fanline_tests::{Backend, HttpAnswer, Hub, RawSocket, Token, answer, get_with, send};
 use serde_json::{Value, json};
 
 fn bearer() -> String {
@@ -73,6 +73,20 @@ async fn bad_requests_get_a_problem_that_names_the_reason() {
     let headers = [("authorization", &*bearer())];
     let broken = send(hub.addresses.public, "POST", "/v1/publish", &headers, "{\"channel\":").await;
     assert_eq!((broken.status, &broken.json()["reason"]), (400, &json!("INVALID_ARGUMENT")));
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_too_large_is_refused_before_it_is_sent() {
+    let hub = Hub::start().await;
+    let mut socket = RawSocket::connect(hub.addresses.public).await;
+    let bearer = bearer();
+    let head = format!(
+        "POST /v1/publish HTTP/1.1\r\nhost: fanline\r\nauthorization: {bearer}\r\n\
+         content-length: 5000000\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n"
+    );
+    socket.send(head.as_bytes()).await;
+    let answer = socket.http_answer().await;
+    assert_eq!(answer.status, 413, "{}", answer.head);
 }
 
 #[tokio::test]

@@ -51,10 +51,10 @@ impl PollRequest {
             }
             (None, None) => Since::Live,
         };
-        let asked = number(query, "wait")?.map_or(WAIT, Duration::from_secs);
+        let asked = query.number("wait")?.map_or(WAIT, Duration::from_secs);
         // Without a cursor a client first of all needs one: what it waited for could not be asked for again.
         let waits = cursor.is_some() && method != Method::HEAD;
-        let max = number(query, "max")?.and_then(|max| usize::try_from(max).ok());
+        let max = query.number("max")?.and_then(|max| usize::try_from(max).ok());
         let events_max = limits.poll_batch_events;
         Ok(PollRequest {
             channels,
@@ -78,15 +78,6 @@ impl PollRequest {
     pub(crate) fn knows(&self, validator: &str) -> bool {
         self.known.iter().any(|known| known == "*" || known == validator)
     }
-}
-
-/// A parameter that is a whole number. One that is too large to be read is larger than any limit.
-fn number(query: Query<'_>, name: &'static str) -> Result<Option<u64>, Refusal> {
-    let Some(text) = query.one(name)? else { return Ok(None) };
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Refusal::invalid(name, format!("`{name}` is a whole number")));
-    }
-    Ok(Some(text.parse().unwrap_or(u64::MAX)))
 }
 
 /// The validators of `if-none-match` (RFC 9110, section 13.1.2).
