@@ -19,7 +19,9 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEn
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::block_in_place;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{debug, error, info, warn};
 
@@ -70,7 +72,7 @@ impl Reload {
                 return;
             }
             // Reads files and compiles schemas: not on a thread that serves sockets.
-            let outcome = tokio::task::block_in_place(|| self.reload(running.as_ref()));
+            let outcome = blocking(|| self.reload(running.as_ref()));
             match outcome {
                 Ok(config) => {
                     self.metrics.count(Outcome::Applied);
@@ -107,6 +109,12 @@ impl Reload {
         info!("reloaded");
         Ok(loaded.config().clone())
     }
+}
+
+/// Does work that reads files, and leaves sockets to the other threads meanwhile. On one core there is none, and they wait.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    let has_others = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
+    if has_others { block_in_place(work) } else { work() }
 }
 
 /// Why a configuration is read again.
@@ -187,7 +195,7 @@ impl Occasions {
                     return if gone { Occasion::TerminalGone } else { Occasion::Signal };
                 }
                 _ = watched.ticks.tick() => {
-                    let seen = tokio::task::block_in_place(|| watched.look());
+                    let seen = blocking(|| watched.look());
                     if seen != watched.seen {
                         debug!(files = seen.len(), "the catalog has changed");
                         watched.seen = seen;

@@ -44,7 +44,12 @@ pub struct Addresses {
 impl Hub {
     /// A hub with the base configuration, to be changed.
     pub fn builder() -> HubBuilder {
-        HubBuilder { config: config::base(), environment: Vec::new(), files: Vec::new() }
+        HubBuilder {
+            config: config::base(),
+            environment: Vec::new(),
+            files: Vec::new(),
+            is_on_one_core: false,
+        }
     }
 
     /// A hub with the base configuration.
@@ -104,6 +109,7 @@ pub struct HubBuilder {
     config: toml::Table,
     environment: Vec<(String, String)>,
     files: Vec<(String, String)>,
+    is_on_one_core: bool,
 }
 
 impl HubBuilder {
@@ -139,6 +145,13 @@ impl HubBuilder {
     #[must_use]
     pub fn file(mut self, path: &str, text: &str) -> Self {
         self.files.push((path.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Gives the process one core, whatever the machine has.
+    #[must_use]
+    pub fn on_one_core(mut self) -> Self {
+        self.is_on_one_core = true;
         self
     }
 
@@ -188,7 +201,7 @@ impl HubBuilder {
         for (path, text) in &self.files {
             write(folder.path(), path, text);
         }
-        let mut command = fanline();
+        let mut command = if self.is_on_one_core { fanline_on_one_core() } else { fanline() };
         command.arg("serve").arg("--config").arg(&path);
         command.envs(self.environment);
         (Process::spawn("fanline serve", command), folder)
@@ -207,7 +220,20 @@ fn write(folder: &Path, path: &str, text: &str) {
 
 /// The `fanline` binary, with nothing of the test's own environment that it would take for configuration.
 pub fn fanline() -> Command {
-    let mut command = Command::new(binary());
+    without_configuration(Command::new(binary()))
+}
+
+/// The same with one core, pinned by `taskset` of util-linux: the first of those that this process may use.
+fn fanline_on_one_core() -> Command {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let first = cores.and_then(|cores| cores.trim().split(['-', ',']).next());
+    let mut command = Command::new("taskset");
+    command.arg("-c").arg(first.expect("there is a core")).arg(binary());
+    without_configuration(command)
+}
+
+fn without_configuration(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("FANLINE_") {
             command.env_remove(name);

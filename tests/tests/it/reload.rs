@@ -54,6 +54,18 @@ async fn keys_and_namespaces_are_replaced_while_connections_stay() {
 }
 
 #[tokio::test]
+async fn a_hub_on_one_core_reloads_too() {
+    let builder = Hub::builder();
+    let fresh = Hub::builder().set("namespaces.fresh.lifecycle", true);
+    let hub = builder.on_one_core().start().await;
+    for _ in 0..2 {
+        hub.write("fanline.toml", &fresh.text());
+        hang_up(&hub, "applied").await;
+        hub.publish(Publication::to("fresh:one", 1)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_revocation_lasts_as_long_as_tokens_may_live_by_the_rules_of_now() {
     const DAY: i64 = 24 * 3600;
     let hub = Hub::start().await;

@@ -141,7 +141,8 @@ impl fmt::Display for UnusableKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::testing::{ec_pair, ed_pair, named, unsigned};
+    use crate::token::testing::{ec_pair, ed_pair, named, rsa_pair, unsigned};
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     fn read(keys: &Value) -> Result<KeySet, KeySetError> {
@@ -213,6 +214,24 @@ mod tests {
         for document in ["", "{}", "[]", "<html>", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#] {
             let read = KeySet::read(document.as_bytes(), &[]).map(drop);
             assert_eq!(read, Err(KeySetError::NotAKeySet), "{document}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_document_makes_it_panic(at in any::<prop::sample::Index>(), with in any::<u8>(), cut in any::<bool>()) {
+            let (p256, ed) = (ec_pair(Algorithm::ES256).jwk, ed_pair().jwk);
+            let keys = json!([named(&rsa_pair().jwk, "a"), named(&p256, "b"), named(&ed, "c")]);
+            let mut document = json!({ "keys": keys }).to_string().into_bytes();
+            let at = at.index(document.len());
+            document[at] = with;
+            if cut {
+                document.truncate(at);
+            }
+            let accepted = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+            if let Ok(set) = KeySet::read(&document, &accepted) {
+                prop_assert!((1..=3).contains(&set.len()));
+            }
         }
     }
 }
