@@ -8,6 +8,7 @@ use crate::ids::{ConnectionId, EventId, UserId};
 use crate::limits::{EXCLUDED_CONNECTIONS, IDEMPOTENCY_KEY_BYTES, Limits};
 use crate::metrics::{OutcomeLabel, ReasonLabel, SchemaOutcome};
 use crate::spans;
+use crate::trace::TRACEPARENT;
 use crate::validator::{Candidate, Enforcement, Verdict};
 use crate::{Reason, Refusal};
 use std::time::Duration;
@@ -56,7 +57,7 @@ impl Hub {
     /// # Cancel safety
     /// Dropped before it answers, the event may or may not be published.
     pub async fn publish(&self, draft: Draft) -> Result<Published, Refusal> {
-        let span = span(&draft);
+        let span = self.span(&draft);
         let published = self.try_publish(draft).instrument(span.clone()).await;
         match &published {
             Ok(Published { id, duplicate, .. }) => {
@@ -73,6 +74,34 @@ impl Hub {
             }
         }
         published
+    }
+
+    /// The span of a publish: everything from the checks to the broker's answer. It is part of the request around it; in a
+    /// stream, which is none, it is a child of what the event's own headers name.
+    fn span(&self, draft: &Draft) -> Span {
+        let span = trace_span!(
+            target: spans::TARGET,
+            "publish",
+            "otel.name" = format_args!("publish {}:*", draft.channel.namespace()),
+            "otel.kind" = "producer",
+            "otel.status_code" = Empty,
+            "messaging.system" = "fanline",
+            "messaging.operation.name" = "publish",
+            "messaging.operation.type" = "send",
+            "messaging.destination.name" = draft.channel.as_str(),
+            "messaging.destination.template" = format_args!("{}:*", draft.channel.namespace()),
+            "messaging.message.id" = Empty,
+            "messaging.message.body.size" = spans::number(draft.payload.data().len()),
+            "fanline.event.type" = draft.event_type.as_str(),
+            "error.type" = Empty,
+        );
+        if !span.is_disabled() && Span::current().is_none() {
+            let own = draft.headers.iter().find(|(name, _)| name == TRACEPARENT);
+            if let Some(parent) = own.and_then(|(_, value)| value.parse().ok()) {
+                self.spans().adopt(&span, &parent);
+            }
+        }
+        span
     }
 
     async fn try_publish(&self, draft: Draft) -> Result<Published, Refusal> {
@@ -160,26 +189,6 @@ impl Hub {
             }
         }
     }
-}
-
-/// The span of a publish: everything from the checks to the broker's answer.
-fn span(draft: &Draft) -> Span {
-    trace_span!(
-        target: spans::TARGET,
-        "publish",
-        "otel.name" = format_args!("publish {}:*", draft.channel.namespace()),
-        "otel.kind" = "producer",
-        "otel.status_code" = Empty,
-        "messaging.system" = "fanline",
-        "messaging.operation.name" = "publish",
-        "messaging.operation.type" = "send",
-        "messaging.destination.name" = draft.channel.as_str(),
-        "messaging.destination.template" = format_args!("{}:*", draft.channel.namespace()),
-        "messaging.message.id" = Empty,
-        "messaging.message.body.size" = spans::number(draft.payload.data().len()),
-        "fanline.event.type" = draft.event_type.as_str(),
-        "error.type" = Empty,
-    )
 }
 
 fn check(draft: &Draft, limits: &Limits) -> Result<(), Refusal> {

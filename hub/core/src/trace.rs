@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// The header and the metadata in which it stands (section 3.2), also among the headers of an event.
+pub const TRACEPARENT: &str = "traceparent";
+
 /// A `traceparent`: version, trace, parent and flags, as it was sent. Where spans are collected, the hub's become
 /// its children ([`spans`](crate::spans)); elsewhere it is passed on as it is.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -5,15 +5,13 @@ use crate::metrics::Method;
 use crate::status::code_name;
 use axum::extract::Request;
 use fanline_core::spans::{SpanLinks, TARGET};
+use fanline_core::trace::TRACEPARENT;
 use http::HeaderMap;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use tracing::field::Empty;
 use tracing::instrument::{Instrument, Instrumented};
 use tracing::{Span, trace_span};
-
-/// Where its client says which span is the parent (W3C Trace Context, section 3.2).
-const TRACEPARENT: &str = "traceparent";
 
 /// A span, or nothing where none is wanted.
 pub(crate) struct CallSpan(Span);

@@ -72,6 +72,25 @@ async fn a_publish_over_grpc_is_a_span_of_its_callers_trace() {
 }
 
 #[tokio::test]
+async fn an_event_in_a_stream_names_its_trace_in_its_own_headers() {
+    let mut collector = Collector::start().await;
+    let hub = hub(&collector).start().await;
+    let mut flood = Flood::open(&hub.rpc().await).await;
+    let mut event = Publication::to("chat:a", 1);
+    event.0.headers.insert("traceparent".to_owned(), traceparent());
+    flood.publish(event).await;
+    flood.publish(Publication::to("chat:a", 2)).await;
+    flood.finish().await;
+    let spans = [collector.span("publish chat:*").await, collector.span("publish chat:*").await];
+    let parents = spans.each_ref().map(Collected::parent);
+    assert!(
+        parents.contains(&PARENT.to_owned()) && parents.contains(&String::new()),
+        "{parents:?}"
+    );
+    assert_eq!(collector.names(), Vec::<&str>::new(), "a stream is no span");
+}
+
+#[tokio::test]
 async fn a_refused_publish_says_why() {
     let mut collector = Collector::start().await;
     let hub = hub(&collector).start().await;

@@ -4,13 +4,11 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use fanline_core::spans::TARGET;
+use fanline_core::trace::TRACEPARENT;
 use fanline_edge::Edge;
 use http::HeaderMap;
 use tracing::field::Empty;
 use tracing::{Instrument, trace_span};
-
-/// Where the trace of a request may stand (W3C Trace Context, section 3.2).
-const TRACEPARENT: &str = "traceparent";
 
 /// Has a request answered, with its span around that: a child of the client's.
 pub(crate) async fn requests(State(edge): State<Edge>, request: Request, next: Next) -> Response {

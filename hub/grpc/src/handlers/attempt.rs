@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use crate::convert_command as convert;
 use fanline_core::command::Command;
+use fanline_core::trace::TRACEPARENT;
 use fanline_proto::v1;
 use fanline_proto::v1::command_handler_client::CommandHandlerClient;
 use futures_util::future::BoxFuture;
@@ -62,7 +63,7 @@ impl Attempts {
         if let Ok(trace) = command.traceparent.parse()
             && !command.traceparent.is_empty()
         {
-            metadata.insert("traceparent", trace);
+            metadata.insert(TRACEPARENT, trace);
         }
         let mut request = Request::from_parts(metadata, Extensions::default(), command);
         request.set_timeout(self.timeout.min(job.until.saturating_duration_since(Instant::now())));
