@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two looks at whether the server is there and still who it was.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// Longest wait for an answer to such a look.
+/// Longest wait for an answer to such a look, beside the one for replicas that it may stand behind.
 const HEARTBEAT_ANSWER: Duration = Duration::from_secs(1);
 /// Longest wait of Redis for its replicas: below the deadline of calls, so that the answer still arrives.
 const REPLICAS: Duration = Duration::from_millis(1500);
@@ -189,11 +189,15 @@ impl Session {
     }
 
     async fn watch(&self) {
+        let replicas = match self.durability {
+            Durability::Wait(_) => REPLICAS,
+            Durability::Volatile | Durability::AofAlways => Duration::ZERO,
+        };
         loop {
             tokio::time::sleep(HEARTBEAT).await;
             let mut connection = self.connection.clone();
             let asked = Identity::ask(&mut connection, self.durability);
-            match tokio::time::timeout(HEARTBEAT_ANSWER, asked).await {
+            match tokio::time::timeout(HEARTBEAT_ANSWER + replicas, asked).await {
                 Ok(Ok(identity)) if identity == self.identity => {}
                 Ok(Ok(_)) => return tracing::info!("a Redis server is no longer who it was"),
                 Ok(Err(error)) => {

@@ -52,23 +52,24 @@ impl Untold {
 impl Changes for MemoryBroker {
     fn untold<'a>(&'a self, name: &'a ChannelName) -> Answer<'a, ChangesPage> {
         Box::pin(async move {
-            self.with(name, |channel, _| {
+            Ok(self.with_known(name, |channel| {
                 let untold = &channel.untold.changes;
                 let changes: Vec<Change> = untold.iter().take(CHANGES_PAGE).cloned().collect();
                 let last = changes.last().map(|change| change.id.clone());
                 ChangesPage { last, more: changes.len() < untold.len(), changes }
-            })
+            }))
         })
     }
 
     fn forget<'a>(&'a self, name: &'a ChannelName, last: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
-            self.with(name, |channel, _| {
+            self.with_known(name, |channel| {
                 let changes = &mut channel.untold.changes;
                 if let Some(place) = changes.iter().position(|change| &*change.id == last) {
                     changes.drain(..=place);
                 }
-            })
+            });
+            Ok(())
         })
     }
 

@@ -139,6 +139,11 @@ impl MemoryBroker {
 }
 
 impl MemoryBroker {
+    /// Does something with a channel, if it is known: asking about made-up names fills nothing.
+    fn with_known<T: Default>(&self, name: &ChannelName, act: impl FnOnce(&mut Channel) -> T) -> T {
+        lock(self.0.shard(name)).get_mut(name).map(act).unwrap_or_default()
+    }
+
     fn count_lost(&self, kept_all: bool) {
         if !kept_all {
             self.0.metrics.changes_lost.inc();
@@ -214,7 +219,7 @@ impl Broker for MemoryBroker {
     fn leave<'a>(&'a self, name: &'a ChannelName, connection: ConnectionId) -> Answer<'a, ()> {
         Box::pin(async move {
             let place = self.0.turnstile.place().await?;
-            self.with(name, |channel, _| {
+            self.with_known(name, |channel| {
                 let Some(member) = channel.members.leave(connection) else { return };
                 let members = channel.members.len();
                 self.count_lost(channel.untold.add(&member, ChangeKind::Left, members));
@@ -222,12 +227,13 @@ impl Broker for MemoryBroker {
                     let change = PresenceChange { channel: name.clone(), member, joined: false };
                     place.send(Notice::Presence(Arc::new(change)));
                 }
-            })
+            });
+            Ok(())
         })
     }
 
     fn members<'a>(&'a self, name: &'a ChannelName) -> Answer<'a, Vec<Member>> {
-        Box::pin(async move { self.with(name, |channel, _| channel.members.list()) })
+        Box::pin(async move { Ok(self.with_known(name, |channel| channel.members.list())) })
     }
 
     fn channels(&self, query: ChannelsQuery) -> Answer<'_, Vec<ChannelName>> {
@@ -287,8 +293,12 @@ async fn sweep(broker: MemoryBroker, stop: CancellationToken) {
 
 #[cfg(test)]
 mod tests {
+    use crate::broker::{Broker, Changes, ChangesPage};
+    use crate::clock::Timestamp;
     use crate::conformance::{self, Subject};
-    use crate::testing::MemoryFixture;
+    use crate::ids::ConnectionId;
+    use crate::random::Random;
+    use crate::testing::{MemoryFixture, channel};
     use std::sync::Arc;
 
     #[tokio::test(start_paused = true)]
@@ -303,5 +313,18 @@ mod tests {
             Subject { broker: Arc::new(broker), notices, clock: Arc::new(clock), pass }
         })
         .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn asking_who_is_in_channels_that_nobody_knows_makes_none() {
+        let MemoryFixture { broker, notices: _notices, .. } = MemoryFixture::start();
+        let connection = ConnectionId::new(Timestamp::default(), &Random::seeded(1));
+        for number in 0..100 {
+            let name = channel(&format!("made:{number}"));
+            assert_eq!(broker.members(&name).await, Ok(Vec::new()));
+            broker.leave(&name, connection).await.unwrap();
+            assert_eq!(broker.untold(&name).await, Ok(ChangesPage::default()));
+        }
+        assert_eq!(broker.0.metrics.channels.get(), 0);
     }
 }

@@ -4,6 +4,7 @@
 //! Redis has the next one while the answers to the former travel; what comes meanwhile gathers into larger ones.
 
 use super::Job;
+use crate::Durability;
 use crate::call::Failure;
 use crate::scripts::Script;
 use crate::server::{Lane, Server};
@@ -21,6 +22,8 @@ use tokio::time::Instant;
 
 /// Batches under way: one that Redis works on, one that waits there, and what travels.
 const BATCHES: usize = 4;
+/// Of those that wait for replicas: the second would wait behind the first, as would the look at whether the server is there.
+const WAITING_BATCHES: usize = 1;
 /// Publishes of one batch, and about their bytes: what Redis does in a millisecond or two, so that an answer is not kept
 /// waiting for the rest of its batch for long.
 const BATCH: usize = 128;
@@ -78,7 +81,11 @@ impl Batches {
                 self.start(load(session)).await;
             }
         }
-        while !self.queue.is_empty() && self.under_way.len() < BATCHES && !self.connecting {
+        let batches = match self.server.place.durability {
+            Durability::Wait(_) => WAITING_BATCHES,
+            Durability::Volatile | Durability::AofAlways => BATCHES,
+        };
+        while !self.queue.is_empty() && self.under_way.len() < batches && !self.connecting {
             let session = self.server.link(Lane::Publishes).current();
             if session.is_none() && !self.is_idle() {
                 return;

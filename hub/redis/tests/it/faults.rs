@@ -163,6 +163,24 @@ async fn a_retry_on_another_node_is_not_acknowledged_before_the_replicas_have_th
 }
 
 #[tokio::test]
+async fn a_replica_that_is_away_does_not_make_its_primary_look_dead() {
+    let Scene { server: _server, near, far: _far, members: _members } =
+        scene(&[], Durability::Wait(1)).await;
+    let lost_before = near.connections_lost();
+    let started = Instant::now();
+    // Side by side, so that several batches wait for replicas, one behind the other, and whatever else is asked behind them.
+    let publishing = (0..8).map(async |publisher| {
+        tokio::time::sleep(Duration::from_millis(100 * publisher)).await;
+        while started.elapsed() < Duration::from_secs(8) {
+            let refused = near.publish_with_key("a:other", publisher).await;
+            refused.expect_err("there is no replica");
+        }
+    });
+    futures_util::future::join_all(publishing).await;
+    assert_eq!(near.connections_lost(), lost_before);
+}
+
+#[tokio::test]
 async fn a_publish_that_reaches_too_few_replicas_is_not_acknowledged() {
     let Scene { server, near, far: _far, members } = scene(&[], Durability::Wait(1)).await;
     let refusal = near.publish_with_key(CHANNEL, 1).await.expect_err("there is no replica");
