@@ -12,7 +12,7 @@ use crate::publisher::Publisher;
 use crate::reader::Outlet;
 use crate::readiness::RedisReadiness;
 use crate::server::{Common, PubSub};
-use crate::servers::{CALL, Servers};
+use crate::servers::{CALL, Servers, Wanted};
 use crate::suspects::Suspects;
 use crate::tasks::Tasks;
 use crate::{CheckedSettings, Mode, channels, history, mending};
@@ -119,9 +119,7 @@ impl Broker for RedisBroker {
 
     fn subscribe<'a>(&'a self, channel: &'a ChannelName) -> Answer<'a, ()> {
         Box::pin(async move {
-            let servers = &self.0.servers;
-            let server = servers.home(channel)?;
-            let confirmed = server.ear.subscriptions.want(servers.live(channel), channel);
+            let Wanted { server, confirmed } = self.0.servers.want(channel)?;
             // Looked at after the wish: whoever goes away now also drops it.
             if server.ear.is_away() {
                 return Err(BrokerError::Unavailable);
@@ -135,11 +133,7 @@ impl Broker for RedisBroker {
     }
 
     fn unsubscribe(&self, channel: &ChannelName) {
-        let live = self.0.servers.live(channel);
-        // Forgotten wherever it is: it may be on its way from one server to another.
-        for server in &self.0.servers.map().servers {
-            server.ear.subscriptions.forget(Arc::clone(&live));
-        }
+        self.0.servers.forget(channel);
     }
 
     fn enter<'a>(

@@ -141,6 +141,7 @@ fn adopt(servers: &Servers, checked: &CheckedSettings, layout: Layout, stop: &Ca
     let new = Arc::new(Map { servers: members, placing: Placing::Slots(slots.into()) });
     // Who follows the map has work only when it changes. What was asked of the wrong server just before a change still
     // moves in the next round.
+    let _held = servers.hold_wishes();
     if !new.says_the_same_as(&old) {
         servers.replace(Arc::clone(&new));
     }

@@ -118,8 +118,8 @@ pub(crate) async fn hear(servers: Arc<Servers>, stop: CancellationToken) {
     let asking = async {
         for channel in &servers.common.own {
             loop {
-                let asked = match servers.home(channel) {
-                    Ok(server) => server.ear.subscriptions.want(servers.live(channel), channel),
+                let asked = match servers.want(channel) {
+                    Ok(wanted) => wanted.confirmed,
                     Err(_not_yet) => {
                         tokio::time::sleep(ROUND / 10).await;
                         continue;

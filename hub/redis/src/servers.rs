@@ -13,8 +13,9 @@ use crate::subscriptions::Live;
 use fanline_core::channel::ChannelName;
 use redis::{Cmd, Value};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -28,8 +29,18 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(25);
 pub(crate) struct Servers {
     pub(crate) common: Common,
     map: RwLock<Arc<Map>>,
+    /// Held while channels begin or end to be wanted, or move.
+    wishes: Mutex<()>,
     /// Why no server is known, as long as none is.
     unknown: Mutex<&'static str>,
+}
+
+/// A channel that is wanted.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) server: Arc<Server>,
+    /// Answered when Redis has confirmed, dropped when it turns out to be away.
+    pub(crate) confirmed: oneshot::Receiver<()>,
 }
 
 /// The servers of the moment. In a cluster a new map takes the place of the old one.
@@ -76,6 +87,7 @@ impl Servers {
         Servers {
             common,
             map: RwLock::new(Arc::new(map)),
+            wishes: Mutex::default(),
             unknown: Mutex::new("no server of the Redis Cluster is known yet"),
         }
     }
@@ -90,6 +102,29 @@ impl Servers {
         *self.map.write().unwrap_or_else(PoisonError::into_inner) = map;
     }
 
+    /// As long as this is held, what is wanted stays what it is: a channel on its way from one server to another would miss
+    /// that it is no longer wanted.
+    pub(crate) fn hold_wishes(&self) -> MutexGuard<'_, ()> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wants to hear a channel, where it lives.
+    pub(crate) fn want(&self, channel: &ChannelName) -> Result<Wanted, Failure> {
+        let _held = self.hold_wishes();
+        let server = self.map().home(&self.common.keys.tag(channel)).ok_or(Failure::NotNow)?;
+        let confirmed = server.ear.subscriptions.want(self.live(channel), channel);
+        Ok(Wanted { server, confirmed })
+    }
+
+    /// No longer wants it, wherever it is heard.
+    pub(crate) fn forget(&self, channel: &ChannelName) {
+        let live = self.live(channel);
+        let _held = self.hold_wishes();
+        for server in &self.map().servers {
+            server.ear.subscriptions.forget(Arc::clone(&live));
+        }
+    }
+
     /// Why no server is known, as long as none is.
     pub(crate) fn unknown(&self) -> &'static str {
         *self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,11 +134,6 @@ impl Servers {
     pub(crate) fn blame(&self, advice: &'static str) -> bool {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *unknown, advice) != advice
-    }
-
-    /// The server of a channel.
-    pub(crate) fn home(&self, channel: &ChannelName) -> Result<Arc<Server>, Failure> {
-        self.map().home(&self.common.keys.tag(channel)).ok_or(Failure::NotNow)
     }
 
     /// Sorts things by the server of their tags; none: nobody has the slot.
