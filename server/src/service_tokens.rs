@@ -3,7 +3,7 @@
 use fanline_core::{Reason, Refusal};
 use fanline_edge::TokenVerifier;
 use fanline_edge::token::ServiceIdentity;
-use fanline_grpc::backends::{Rights, ServiceTokens};
+use fanline_grpc::backends::{Rights, ServiceTokens, VerifiedService};
 use fanline_grpc::keys::{Scope, ScopeError};
 use futures_util::future::BoxFuture;
 
@@ -14,17 +14,17 @@ const NAMELESS: &str = "without a name";
 pub(crate) struct VerifiedServices(pub(crate) TokenVerifier);
 
 impl ServiceTokens for VerifiedServices {
-    fn verify<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<(String, Rights), Refusal>> {
-        Box::pin(async move { rights(self.0.verify_service(token).await?) })
+    fn verify<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<VerifiedService, Refusal>> {
+        Box::pin(async move { service(self.0.verify_service(token).await?) })
     }
 }
 
-fn rights(identity: ServiceIdentity) -> Result<(String, Rights), Refusal> {
-    let ServiceIdentity { name, scopes, channels, methods } = identity;
+fn service(identity: ServiceIdentity) -> Result<VerifiedService, Refusal> {
+    let ServiceIdentity { name, scopes, channels, methods, expires_at } = identity;
     let scope = |word: &String| word.parse().map_err(|_: ScopeError| unknown_scope());
     let scopes: Result<Vec<Scope>, Refusal> = scopes.iter().map(scope).collect();
     let name = name.unwrap_or_else(|| NAMELESS.to_owned());
-    Ok((name, Rights { scopes: scopes?, channels, methods }))
+    Ok(VerifiedService { name, rights: Rights { scopes: scopes?, channels, methods }, expires_at })
 }
 
 /// A word that is not known is a mistake or the right of a newer hub: to ignore it would hide the first.

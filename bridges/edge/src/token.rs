@@ -151,8 +151,8 @@ impl TokenVerifier {
             return Err(self.not_signed(KeyUse::Service, &header, message));
         }
         let claims = ServiceClaims::decode(&token.payload()?)?;
-        rules.check_validity(&claims.validity, self.clock.wall())?;
-        Ok(claims.into_identity())
+        let expires_at = rules.check_validity(&claims.validity, self.clock.wall())?;
+        Ok(claims.into_identity(expires_at))
     }
 
     /// Whether a token that was verified once still counts, by the rules of now.

@@ -103,8 +103,9 @@ fn looks_like_a_jwt(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backends::{KnownCertificate, Rights, ServiceTokens};
+    use crate::backends::{KnownCertificate, Rights, ServiceTokens, VerifiedService};
     use crate::keys::{ApiKey, ApiKeys, KeyHash};
+    use fanline_core::clock::Timestamp;
     use futures_util::FutureExt;
     use futures_util::future::{BoxFuture, ready};
     use http::HeaderValue;
@@ -113,12 +114,13 @@ mod tests {
     struct Tokens;
 
     impl ServiceTokens for Tokens {
-        fn verify<'a>(
-            &'a self,
-            token: &'a str,
-        ) -> BoxFuture<'a, Result<(String, Rights), Refusal>> {
+        fn verify<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<VerifiedService, Refusal>> {
             let verdict = match token {
-                "good.token.x" => Ok(("billing".into(), rights())),
+                "good.token.x" => Ok(VerifiedService {
+                    name: "billing".into(),
+                    rights: rights(),
+                    expires_at: Timestamp::default(),
+                }),
                 _ => Err(Refusal::new(Reason::PermissionDenied, "a client's")),
             };
             ready(verdict).boxed()

@@ -5,7 +5,9 @@
 use crate::caller::Caller;
 use crate::keys::ApiKeys;
 use crate::scope::Scope;
+use crate::term::Term;
 use fanline_core::Refusal;
+use fanline_core::clock::Timestamp;
 use fanline_core::pattern::Pattern;
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -37,7 +39,18 @@ pub trait ServiceTokens: Send + Sync {
     /// [`Reason::PermissionDenied`](fanline_core::Reason::PermissionDenied) for a client's token,
     /// [`Reason::TokenExpired`](fanline_core::Reason::TokenExpired) for one whose time is over, and
     /// [`Reason::Unauthenticated`](fanline_core::Reason::Unauthenticated) for any other.
-    fn verify<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<(String, Rights), Refusal>>;
+    fn verify<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<VerifiedService, Refusal>>;
+}
+
+/// A service by its token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct VerifiedService {
+    /// Its name: for logs and refusals.
+    pub name: String,
+    /// What it may do.
+    pub rights: Rights,
+    /// When the token ends, and the streams that it opened.
+    pub expires_at: Timestamp,
 }
 
 /// A certificate that a backend may show instead of a key, once TLS has verified who issued it.
@@ -112,7 +125,9 @@ impl Backends {
     /// Whose token was shown. None: nobody's is taken.
     pub(crate) async fn by_token(&self, shown: &str) -> Option<Result<Caller, Refusal>> {
         let verified = self.tokens.as_ref()?.verify(shown).await;
-        Some(verified.map(|(name, rights)| rights.of(format!("the service `{name}`"))))
+        Some(verified.map(|VerifiedService { name, rights, expires_at }| {
+            rights.of(format!("the service `{name}`")).with_term(Term::Until(expires_at))
+        }))
     }
 
     /// Who holds the certificate that was shown: of several that fit, the first.

@@ -2,8 +2,9 @@
 
 use crate::scope::Scope;
 use crate::status;
+use crate::term::{Term, WhileValid};
 use fanline_core::pattern::Pattern;
-use fanline_core::{ChannelName, Reason, Refusal};
+use fanline_core::{ChannelName, Hub, Reason, Refusal};
 use std::fmt;
 use std::sync::Arc;
 use tonic::Status;
@@ -20,16 +21,48 @@ struct Rights {
     channels: Vec<Pattern>,
     /// The methods that it may answer. None: any.
     methods: Vec<Pattern>,
+    /// How long its credential counts.
+    term: Term,
 }
 
 impl Caller {
     pub(crate) fn new(name: String, scopes: Vec<Scope>, channels: Vec<Pattern>) -> Self {
-        Caller(Arc::new(Rights { name, scopes, channels, methods: Vec::new() }))
+        Caller(Arc::new(Rights {
+            name,
+            scopes,
+            channels,
+            methods: Vec::new(),
+            term: Term::Process,
+        }))
     }
 
     /// The same caller, who may answer only some methods. None: any.
     pub(crate) fn answering(self, methods: Vec<Pattern>) -> Self {
         Caller(Arc::new(Rights { methods, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// The same caller, as long as its credential counts.
+    pub(crate) fn with_term(self, term: Term) -> Self {
+        Caller(Arc::new(Rights { term, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// How long its credential counts.
+    pub(crate) fn term(&self) -> &Term {
+        &self.0.term
+    }
+
+    /// A stream that ends with its credential.
+    pub(crate) fn while_valid<S>(&self, hub: &Hub, stream: S) -> WhileValid<S> {
+        WhileValid::new(stream, self.0.term.clone().end(Arc::clone(hub.clock())))
+    }
+
+    /// Whether another one has the same name and may do the same.
+    pub(crate) fn is_like(&self, other: &Caller) -> bool {
+        let Rights { name, scopes, channels, methods, term: _ } = &*self.0;
+        *name == other.0.name
+            && *scopes == other.0.scopes
+            && *channels == other.0.channels
+            && *methods == other.0.methods
     }
 
     /// Who sent a request.

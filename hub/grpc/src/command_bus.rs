@@ -4,6 +4,7 @@ use crate::caller::Caller;
 use crate::scope::Scope;
 use crate::serve_stream::ServeStream;
 use crate::status;
+use crate::term::WhileValid;
 use fanline_core::limits::WORKERS;
 use fanline_core::{Hub, Reason, Refusal};
 use fanline_proto::v1;
@@ -29,7 +30,7 @@ impl CommandBus {
 
 #[tonic::async_trait]
 impl v1::command_bus_server::CommandBus for CommandBus {
-    type ServeStream = ServeStream<Streaming<v1::ServeRequest>>;
+    type ServeStream = WhileValid<ServeStream<Streaming<v1::ServeRequest>>>;
 
     async fn serve(
         &self,
@@ -46,6 +47,7 @@ impl v1::command_bus_server::CommandBus for CommandBus {
             status::of(&refusal.with_retry_after(Duration::from_secs(1)))
         })?;
         let (hub, stop) = (self.hub.clone(), self.stop.clone());
-        Ok(Response::new(ServeStream::new(hub, caller, request.into_inner(), stop, place)))
+        let stream = ServeStream::new(hub, caller.clone(), request.into_inner(), stop, place);
+        Ok(Response::new(caller.while_valid(&self.hub, stream)))
     }
 }

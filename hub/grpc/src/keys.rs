@@ -3,17 +3,22 @@
 //! What a key allows is the `Caller` that it stands for; nothing behind the authentication knows of keys.
 
 use crate::caller::Caller;
+use crate::term::Term;
 use aws_lc_rs::digest::{SHA256, digest};
 use fanline_core::pattern::Pattern;
+use fanline_core::{Reason, Refusal};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 pub use crate::scope::{Scope, ScopeError};
 
 /// What a hash is introduced by, so that another algorithm can be told apart one day.
 const PREFIX: &str = "sha256:";
+/// When a stream may be opened again whose key may do something else now.
+const RETRY_CHANGED: Duration = Duration::from_millis(100);
 
 /// An API key as it is configured.
 #[derive(Clone, Debug)]
@@ -53,15 +58,25 @@ impl ApiKeys {
     pub fn new(keys: Vec<ApiKey>) -> Self {
         let entry = |key: ApiKey| {
             let name = format!("the API key `{}`", key.name);
-            (key.hash, Caller::new(name, key.scopes, key.channels).answering(key.methods))
+            let caller = Caller::new(name, key.scopes, key.channels).answering(key.methods);
+            (key.hash, caller.with_term(Term::configured()))
         };
         ApiKeys(Arc::new(RwLock::new(keys.into_iter().map(entry).collect())))
     }
 
-    /// Lets these keys count from now on, and no others.
+    /// Lets these keys count from now on, and no others. Streams of a key that is gone, or that may do something else now,
+    /// end.
     pub fn replace(&self, keys: &ApiKeys) {
-        let keys = keys.entries();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        let (old, new) = (self.entries(), keys.entries());
+        let is_same = |a: &Entry, b: &Entry| a.0.0 == b.0.0 && a.1.is_like(&b.1);
+        let kept =
+            |entry: &Entry| old.iter().find(|old| is_same(old, entry)).unwrap_or(entry).clone();
+        let kept: Arc<[Entry]> = new.iter().map(kept).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        for entry in old.iter().filter(|old| !new.iter().any(|new| is_same(old, new))) {
+            let is_known = new.iter().any(|(hash, _)| hash.0 == entry.0.0);
+            entry.1.term().withdraw(withdrawn(is_known));
+        }
     }
 
     fn entries(&self) -> Arc<[Entry]> {
@@ -83,6 +98,16 @@ impl ApiKeys {
         let place = usize::try_from(place).ok().filter(|_| found.into())?;
         entries.get(place).map(|(_, caller)| caller.clone())
     }
+}
+
+/// What the streams of a key are told.
+fn withdrawn(is_known: bool) -> Refusal {
+    if !is_known {
+        return Refusal::new(Reason::Unauthenticated, "this API key is no longer known");
+    }
+    // To be opened again at once, by what the key may do now: the same end as that of a node, for the client.
+    Refusal::new(Reason::Draining, "what this API key may do has changed; call again")
+        .with_retry_after(RETRY_CHANGED)
 }
 
 impl KeyHash {
@@ -130,6 +155,8 @@ impl fmt::Debug for KeyHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fanline_core::clock::{Clock, ManualClock};
+    use futures_util::poll;
 
     fn key(name: &str, secret: &str) -> ApiKey {
         ApiKey {
@@ -153,6 +180,24 @@ mod tests {
             assert!(keys.find(unknown).is_none(), "{unknown}");
         }
         assert!(ApiKeys::default().find("fk_1").is_none());
+    }
+
+    #[tokio::test]
+    async fn keys_that_are_replaced_end_the_terms_of_those_that_are_gone_or_changed() {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+        let keys =
+            ApiKeys::new(vec![key("kept", "fk_1"), key("changed", "fk_2"), key("gone", "fk_3")]);
+        let end = |shown: &str| keys.find(shown).unwrap().term().clone().end(Arc::clone(&clock));
+        let (kept, changed, gone) = (end("fk_1"), end("fk_2"), end("fk_3"));
+        let narrowed = ApiKey { channels: Vec::new(), ..key("changed", "fk_2") };
+        keys.replace(&ApiKeys::new(vec![key("kept", "fk_1"), narrowed]));
+        assert_eq!(gone.await.reason(), Reason::Unauthenticated);
+        assert_eq!(changed.await.reason(), Reason::Draining);
+        let mut kept = std::pin::pin!(kept);
+        assert!(poll!(kept.as_mut()).is_pending());
+        assert!(poll!(std::pin::pin!(end("fk_2"))).is_pending(), "the new one counts");
+        keys.replace(&ApiKeys::default());
+        assert_eq!(kept.await.reason(), Reason::Unauthenticated, "also the second time");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod deadline;
 pub mod keys;
 mod metrics;
 mod scope;
+mod term;
 
 // The words of the wire.
 mod convert;

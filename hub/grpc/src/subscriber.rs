@@ -9,6 +9,7 @@ use crate::scope::Scope;
 use crate::status;
 use crate::subscribe_codec::{Outgoing, SubscribeCodec};
 use crate::subscribe_stream::SubscribeStream;
+use crate::term::WhileValid;
 use fanline_core::catchup::Start;
 use fanline_core::feed::{Opened, open};
 use fanline_core::{ChannelName, Hub, Reason, Refusal};
@@ -121,15 +122,15 @@ fn start(start: Option<channel_selector::Start>) -> Start {
 
 impl ServerStreamingService<SubscribeRequest> for Subscriber {
     type Response = Outgoing;
-    type ResponseStream = SubscribeStream;
-    type Future = BoxFuture<'static, Result<Response<SubscribeStream>, Status>>;
+    type ResponseStream = WhileValid<SubscribeStream>;
+    type Future = BoxFuture<'static, Result<Response<WhileValid<SubscribeStream>>, Status>>;
 
     fn call(&mut self, request: Request<SubscribeRequest>) -> Self::Future {
         let subscriber = self.clone();
         Box::pin(async move {
             let caller = Caller::of(&request)?;
             let stream = subscriber.subscribe(&caller, request.into_inner()).await;
-            stream.map(Response::new).map_err(|refusal| status::of(&refusal))
+            status::answer(stream.map(|stream| caller.while_valid(&subscriber.0.hub, stream)))
         })
     }
 }

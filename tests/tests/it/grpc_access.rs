@@ -65,6 +65,17 @@ async fn a_list_shows_only_channels_that_the_key_covers() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_with_the_token_that_opened_it() {
+    let hub = Hub::start().await;
+    let token = Token::service(&["subscribe"], &["news:*"]).expires_in(2);
+    let mut stream = hub.rpc_with(&token.sign()).await.subscribe("news:a", None).await;
+    let first = within(DEADLINE, "the first item", stream.message()).await;
+    assert!(first.expect("a good token").is_some());
+    let end = within(DEADLINE, "the end", stream.message()).await.expect_err("it has expired");
+    assert_eq!((end.code(), reason(&end).as_str()), (Code::Unauthenticated, "TOKEN_EXPIRED"));
+}
+
+#[tokio::test]
 async fn a_clients_token_is_not_for_grpc() {
     let hub = Hub::start().await;
     let token = Token::user("ada")

@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
-use fanline_proto::v1::{RevokeRequest, revoke_request};
-use fanline_tests::{ApiKey, Dev, Hub, Process, Publication, Token, get, reason, until};
+use fanline_proto::v1::subscribe_response::Item;
+use fanline_proto::v1::{RevokeRequest, SubscribeResponse, revoke_request};
+use fanline_tests::{
+    ApiKey, Backend, DEADLINE, Dev, Hub, Process, Publication, Token, get, reason, until, within,
+};
 use serde_json::{Value, json};
+use tonic::{Code, Status, Streaming};
 
 async fn reloads(hub: &Hub, outcome: &str) -> f64 {
     hub.metrics().await.sum("fanline_reloads_total", &format!("outcome=\"{outcome}\""))
@@ -63,6 +67,35 @@ async fn a_hub_on_one_core_reloads_too() {
         hang_up(&hub, "applied").await;
         hub.publish(Publication::to("fresh:one", 1)).await;
     }
+}
+
+#[tokio::test]
+async fn streams_end_with_the_key_that_opened_them_and_those_of_others_go_on() {
+    let (gone, changed) = (key("gone").scopes(&["subscribe", "commands"]), key("changed"));
+    let changed = changed.scopes(&["subscribe"]);
+    let hub = Hub::builder().api_key(&gone).api_key(&changed).start().await;
+    let rpc = hub.rpc_with(&gone.secret).await;
+    let mut following = rpc.subscribe("news:a", None).await;
+    let mut serving = Backend::serve(&rpc, &["chat.*"], 1).await;
+    let mut of_the_changed = hub.rpc_with(&changed.secret).await.subscribe("news:a", None).await;
+    let mut of_another = hub.rpc().await.subscribe("news:a", None).await;
+
+    let narrowed = changed.clone().channels(&["chat:*"]);
+    hub.write("fanline.toml", &Hub::builder().api_key(&narrowed).text());
+    hang_up(&hub, "applied").await;
+
+    assert_eq!(reason(&end(&mut following).await), "UNAUTHENTICATED");
+    assert_eq!(reason(&serving.end().await.expect_err("its key is gone")), "UNAUTHENTICATED");
+    let to_be_opened_again = end(&mut of_the_changed).await;
+    assert_eq!(to_be_opened_again.code(), Code::Unavailable, "{to_be_opened_again:?}");
+    hub.publish(Publication::to("news:a", 1)).await;
+    let mut goes_on = async || loop {
+        let item = of_another.message().await.expect("it goes on").expect("it has not ended");
+        if let Some(Item::Event(event)) = item.item {
+            return event;
+        }
+    };
+    assert_eq!(within(DEADLINE, "the event", goes_on()).await.data, "1");
 }
 
 #[tokio::test]
@@ -181,6 +214,16 @@ async fn pasted(line: &str) -> (String, bool) {
 }
 
 /// A key that may publish anywhere.
+/// Waits for the status that ends a stream.
+async fn end(stream: &mut Streaming<SubscribeResponse>) -> Status {
+    loop {
+        match within(DEADLINE, "the end", stream.message()).await {
+            Ok(item) => assert!(item.is_some(), "it ended well"),
+            Err(status) => return status,
+        }
+    }
+}
+
 fn key(name: &str) -> ApiKey {
     ApiKey::new(name).scopes(&["publish"]).channels(&["*"])
 }

@@ -7,6 +7,7 @@
 use super::claims::{Parsed, present, read, unwrap_all};
 use super::validity::Validity;
 use fanline_core::Refusal;
+use fanline_core::clock::Timestamp;
 use fanline_core::pattern::Pattern;
 use serde::Deserialize;
 
@@ -21,6 +22,8 @@ pub struct ServiceIdentity {
     pub channels: Vec<Pattern>,
     /// Which methods it may answer. None: any.
     pub methods: Vec<Pattern>,
+    /// When all of this ends.
+    pub expires_at: Timestamp,
 }
 
 /// The claims of a service's token.
@@ -50,13 +53,14 @@ impl ServiceClaims {
     }
 
     /// What the claims say about the service, once all that limits the token has been checked.
-    pub(super) fn into_identity(self) -> ServiceIdentity {
+    pub(super) fn into_identity(self, expires_at: Timestamp) -> ServiceIdentity {
         let Fields { sub, scopes, channels, methods } = self.service;
         ServiceIdentity {
             name: sub.filter(|name| !name.is_empty()),
             scopes,
             channels: unwrap_all(channels),
             methods: unwrap_all(methods),
+            expires_at,
         }
     }
 }
@@ -67,8 +71,10 @@ mod tests {
 
     #[test]
     fn claims_are_read_strictly() {
-        let read =
-            |text: &str| ServiceClaims::decode(text.as_bytes()).map(ServiceClaims::into_identity);
+        let read = |text: &str| {
+            ServiceClaims::decode(text.as_bytes())
+                .map(|claims| claims.into_identity(Timestamp::default()))
+        };
         let orders = read(
             r#"{"sub":"orders","scopes":["publish"],"channels":["orders:*"],"methods":["a.*"]}"#,
         );
