@@ -92,6 +92,22 @@ pub(crate) fn below(pointer: &str, name: &str) -> String {
     pointer
 }
 
+/// The JSON pointer that a reference into the same document holds, `#/a~1b%20c` (RFC 6901, section 6).
+pub(crate) fn pointed_to(reference: &str) -> Option<String> {
+    let fragment = reference.strip_prefix('#')?;
+    let mut bytes = Vec::with_capacity(fragment.len());
+    let mut rest = fragment.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = [rest.next()?, rest.next()?];
+        bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// The line on which the value stands that `pointer` names, in a text that [`parse`] takes. 1 where there is none.
 pub(crate) fn line_of(text: &str, pointer: &str) -> usize {
     let mut state = State { wanted: Some(pointer.to_owned()), ..State::default() };

@@ -18,5 +18,8 @@ pub const PROTOBUF_DEPTH: usize = 100;
 /// Bytes of an AsyncAPI document that is judged: that of a catalog as large as catalogs get, with room to spare.
 pub const DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Schemas that look at one value, counting each as often as it is asked: some hundredths of a second.
+pub const SCHEMA_LOOKS: usize = 100_000;
+
 /// Findings about one document: with more, the first ones are the reason for the rest.
 pub const FINDINGS: usize = 200;

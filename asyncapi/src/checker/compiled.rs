@@ -1,5 +1,6 @@
 //! Compiled schemas, and what they have to say about a value.
 
+use super::effort::Effort;
 use super::explain::{causes, explain};
 use crate::catalog::{Catalog, Schema, View, reference};
 use fanline_core::refusal::Violation;
@@ -30,6 +31,12 @@ impl Checker {
             reachable.insert(name.clone(), schemas[&name].view(view).clone());
         }
         let document = json!({ "$ref": reference(name), "components": { "schemas": reachable } });
+        let mut effort = Effort::of(&document);
+        for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
+            if let Some(message) = effort.fault(schema) {
+                return Err(SchemaFault { name: name.clone(), pointer: String::new(), message });
+            }
+        }
         options()
             // A format that nobody checks would only look like a rule.
             .should_ignore_unknown_formats(false)

@@ -1,7 +1,8 @@
 //! References: each leads to something, and none only back to itself.
 
 use super::finding::Unplaced;
-use crate::json::push_name;
+use crate::checker::Effort;
+use crate::json::{pointed_to, push_name};
 use serde_json::Value;
 
 /// Fields whose values are data of somebody else, in which `$ref` has no meaning.
@@ -12,7 +13,8 @@ const HOPS: usize = 64;
 
 pub(super) fn check(document: &Value) -> Vec<Unplaced> {
     let mut found = Vec::new();
-    look(document, document, &mut String::new(), false, &mut found);
+    let mut effort = Effort::of(document);
+    look(document, document, &mut String::new(), false, &mut effort, &mut found);
     found
 }
 
@@ -28,7 +30,7 @@ pub(super) fn follow<'a>(
         match reference(value) {
             None => return Some((pointer, value)),
             Some(next) => {
-                pointer = local(next)?;
+                pointer = pointed_to(next)?;
                 value = document.pointer(&pointer)?;
             }
         }
@@ -41,28 +43,13 @@ pub(super) fn reference(value: &Value) -> Option<&str> {
     value.get("$ref")?.as_str()
 }
 
-/// The JSON pointer of a reference into the same document (RFC 6901, section 6).
-pub(super) fn local(reference: &str) -> Option<String> {
-    let fragment = reference.strip_prefix('#')?;
-    let mut bytes = Vec::with_capacity(fragment.len());
-    let mut rest = fragment.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits = [rest.next()?, rest.next()?];
-        bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-    }
-    String::from_utf8(bytes).ok()
-}
-
 /// `names`: the value is a map from names to objects, so none of its fields has a meaning by its name.
-fn look(
-    document: &Value,
+fn look<'a>(
+    document: &'a Value,
     value: &Value,
     pointer: &mut String,
     names: bool,
+    effort: &mut Effort<'a>,
     found: &mut Vec<Unplaced>,
 ) {
     let before = pointer.len();
@@ -70,21 +57,21 @@ fn look(
         Value::Object(object) => {
             if !names && let Some(Value::String(reference)) = object.get("$ref") {
                 let place = format!("{pointer}/$ref");
-                found.extend(fault_of(document, reference, place));
+                found.extend(fault_of(document, reference, place, effort));
             }
             for (name, inner) in object {
                 if !names && (DATA.contains(&name.as_str()) || name.starts_with("x-")) {
                     continue;
                 }
                 push_name(pointer, name);
-                look(document, inner, pointer, !names && holds_names(name), found);
+                look(document, inner, pointer, !names && holds_names(name), effort, found);
                 pointer.truncate(before);
             }
         }
         Value::Array(items) => {
             for (index, inner) in items.iter().enumerate() {
                 push_name(pointer, &index.to_string());
-                look(document, inner, pointer, false, found);
+                look(document, inner, pointer, false, effort, found);
                 pointer.truncate(before);
             }
         }
@@ -108,7 +95,12 @@ fn holds_names(field: &str) -> bool {
     )
 }
 
-fn fault_of(document: &Value, reference: &str, place: String) -> Option<Unplaced> {
+fn fault_of<'a>(
+    document: &'a Value,
+    reference: &str,
+    place: String,
+    effort: &mut Effort<'a>,
+) -> Option<Unplaced> {
     let complain = |message| Some(Unplaced::error(place.clone(), "reference", message));
     if !reference.starts_with('#') {
         let message =
@@ -116,7 +108,7 @@ fn fault_of(document: &Value, reference: &str, place: String) -> Option<Unplaced
         return Some(Unplaced::warning(place, "reference", message));
     }
     let Some(pointer) =
-        local(reference).filter(|pointer| pointer.is_empty() || pointer.starts_with('/'))
+        pointed_to(reference).filter(|pointer| pointer.is_empty() || pointer.starts_with('/'))
     else {
         return complain(format!(
             "`{reference}` is no reference: write `#/` and the path in the document"
@@ -127,7 +119,9 @@ fn fault_of(document: &Value, reference: &str, place: String) -> Option<Unplaced
         Some(target) if is_circle(document, target) => {
             complain(format!("`{reference}` leads round in a circle of references"))
         }
-        Some(_) => None,
+        Some(target) => {
+            effort.fault(target).and_then(|fault| complain(format!("`{reference}`: {fault}")))
+        }
     }
 }
 
@@ -135,7 +129,7 @@ fn fault_of(document: &Value, reference: &str, place: String) -> Option<Unplaced
 fn is_circle(document: &Value, value: &Value) -> bool {
     let mut value = value;
     for _ in 0..HOPS {
-        let next = reference(value).and_then(local);
+        let next = reference(value).and_then(pointed_to);
         match next.and_then(|pointer| document.pointer(&pointer)) {
             None => return false,
             Some(next) => value = next,

@@ -1,7 +1,8 @@
 //! What the specification asks for in words: who may refer to what, and that addresses and parameters agree.
 
 use super::finding::Unplaced;
-use super::references::{follow, local, reference};
+use super::references::{follow, reference};
+use crate::json::pointed_to;
 use crate::json::push_name;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -140,14 +141,14 @@ fn check_messages(
     pointer: &str,
     found: &mut Vec<Unplaced>,
 ) {
-    let channel = channel.and_then(|channel| Some((local(reference(channel)?)?, channel)));
+    let channel = channel.and_then(|channel| Some((pointed_to(reference(channel)?)?, channel)));
     let Some((at, channel)) = channel else { return };
     // The channel itself may be a reference: its messages then stand where that leads.
     let there = follow(document, channel, "").map_or_else(|| at.clone(), |(there, _)| there);
     for (index, message) in
         operation.get("messages").and_then(Value::as_array).into_iter().flatten().enumerate()
     {
-        let Some(target) = reference(message).and_then(local) else { continue };
+        let Some(target) = reference(message).and_then(pointed_to) else { continue };
         let is_of_it = |channel: &str| {
             target
                 .strip_prefix(&format!("{channel}/messages/"))
@@ -167,7 +168,7 @@ fn check_messages(
 }
 
 fn must_lead_to(value: &Value, prefix: &str, why: &str, place: String, found: &mut Vec<Unplaced>) {
-    let Some(target) = reference(value).and_then(local) else { return };
+    let Some(target) = reference(value).and_then(pointed_to) else { return };
     if target.strip_prefix(prefix).is_none_or(|name| name.contains('/')) {
         let message = format!("`#{target}`: {why}: refer to `#{prefix}…`");
         found.push(Unplaced::error(place, "reference", message));

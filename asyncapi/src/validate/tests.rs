@@ -353,3 +353,19 @@ fn what_is_no_text_of_a_document_is_one_finding_with_its_place() {
     assert_eq!((&*deep.rule, deep.line), ("yaml", JSON_DEPTH), "{deep}");
     assert_eq!(deep.message, "more than 64 levels deep");
 }
+
+#[test]
+fn combinations_that_would_take_for_ever_are_found_without_trying_them() {
+    let mut schemas = String::new();
+    for number in 0..40 {
+        let next = format!("{{ $ref: '#/components/schemas/s{}' }}", number + 1);
+        schemas += &format!("    s{number}: {{ oneOf: [{next}, {next}] }}\n");
+    }
+    let text = format!(
+        "asyncapi: 3.0.0\ninfo: {{ title: t, version: '1' }}\ncomponents:\n  schemas:\n{schemas}    s40: {{ type: string }}\n  \
+         messages:\n    m:\n      payload: {{ $ref: '#/components/schemas/s0' }}\n      examples: [{{ payload: 5 }}]\n"
+    );
+    let found = validate(&text);
+    assert!(found.iter().all(|finding| finding.rule == "reference"), "{found:?}");
+    assert!(found.iter().any(|finding| finding.pointer == "/components/messages/m/payload/$ref"));
+}

@@ -229,6 +229,23 @@ mod tests {
     }
 
     #[test]
+    fn combinations_that_would_take_for_ever_are_refused_with_their_file() {
+        let next = |number: usize| json!({ "$ref": format!("#/definitions/s{}", number + 1) });
+        let doubled =
+            |number| (format!("s{number}"), json!({ "oneOf": [next(number), next(number)] }));
+        let mut definitions: serde_json::Map<_, _> = (0..40).map(doubled).collect();
+        definitions.insert("s40".to_owned(), json!({ "type": "boolean" }));
+        let said = event(json!({
+            "type": "object",
+            "properties": { "on": { "$ref": "#/definitions/s0" } },
+            "definitions": definitions,
+        }));
+        let errors = load(&[("jsonschema/said.json", &said)]).unwrap_err().to_string();
+        assert!(errors.contains("c/jsonschema/said.json"), "{errors}");
+        assert!(errors.contains("more than 100000 times"), "{errors}");
+    }
+
+    #[test]
     fn definitions_become_schemas_with_absolute_names() {
         let said = event(json!({
             "type": "object",
