@@ -92,7 +92,7 @@ impl RedisBroker {
         tasks.start(checks::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
         tasks.start(mending::run(Arc::clone(&servers), Arc::clone(&presence), stop.clone()));
         let nodes = RedisNodes::start(&servers, stop);
-        let notes = RedisNotes { servers: Arc::clone(&servers) };
+        let notes = RedisNotes::new(Arc::clone(&servers));
         let changes = RedisChanges { servers: Arc::clone(&servers) };
         RedisBroker(Arc::new(Inner { servers, publisher, presence, nodes, notes, changes }))
     }

@@ -5,7 +5,7 @@ use crate::call::{Call, Failure};
 use crate::publish::millis;
 use crate::scripts::Script;
 use crate::server::Lane;
-use crate::servers::Servers;
+use crate::servers::{CALL, Servers};
 use bytes::Bytes;
 use fanline_core::broker::{Answer, BrokerError, Notes, Revocation, RevocationPage, Subject};
 use fanline_core::clock::Timestamp;
@@ -15,11 +15,21 @@ use fanline_core::position::Epoch;
 use fanline_core::{Offset, Position};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The notes.
 #[derive(Debug)]
 pub(crate) struct RedisNotes {
-    pub(crate) servers: Arc<Servers>,
+    servers: Arc<Servers>,
+    /// Held by the one that revokes. Where that waits for replicas, several would wait one behind the other, and behind them
+    /// all that nodes tell each other.
+    revoking: Semaphore,
+}
+
+impl RedisNotes {
+    pub(crate) fn new(servers: Arc<Servers>) -> Self {
+        RedisNotes { servers, revoking: Semaphore::new(1) }
+    }
 }
 
 impl Notes for RedisNotes {
@@ -61,6 +71,8 @@ impl Notes for RedisNotes {
 
     fn revoke(&self, revocation: Revocation) -> Answer<'_, ()> {
         Box::pin(async move {
+            let turn = tokio::time::timeout(CALL, self.revoking.acquire()).await;
+            let _turn = turn.map_err(|_elapsed| BrokerError::Unavailable)?;
             let common = &self.servers.common;
             let hub = &common.own[0];
             let epoch = Epoch::random(&common.random);

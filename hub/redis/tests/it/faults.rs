@@ -4,6 +4,9 @@ use crate::harness::{
     DEADLINE, Observer, Publisher, RedisServer, Servers, Step, TestHub, is_ready, is_unready, until,
 };
 use fanline_core::Reason;
+use fanline_core::broker::{Broker, Revocation, Subject};
+use fanline_core::clock::Timestamp;
+use fanline_core::ids::UserId;
 use fanline_redis::{Durability, RedisSettings};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -174,6 +177,13 @@ async fn a_replica_that_is_away_does_not_make_its_primary_look_dead() {
         while started.elapsed() < Duration::from_secs(8) {
             let refused = near.publish_with_key("a:other", publisher).await;
             refused.expect_err("there is no replica");
+            let user = UserId::new(&format!("u{publisher}")).expect("a user");
+            let revocation = Revocation {
+                subject: Subject::User(user),
+                issued_before: None,
+                until: Timestamp::from_millis(u64::MAX >> 16),
+            };
+            near.broker.notes().revoke(revocation).await.expect_err("there is no replica");
         }
     });
     futures_util::future::join_all(publishing).await;
