@@ -239,10 +239,11 @@ impl State {
         self.keys.as_ref()
     }
 
-    /// Whether a fetch may bring the key of a token: it would be one of these, and is not here.
+    /// Whether a fetch may bring the key of a token: it would be one of these, and is not here. A token that names none
+    /// among several is not helped by more.
     fn may_bring_key(&self, usage: KeyUse, header: &TokenHeader) -> bool {
         self.policy.as_ref().is_some_and(|policy| policy.fits(usage, header))
-            && !self.keys.as_ref().is_some_and(|keys| keys.knows(header))
+            && self.keys.as_ref().is_none_or(|keys| header.kid.is_some() && !keys.knows(header))
     }
 
     /// Asks for a fetch, if the last time is long enough ago.

@@ -146,10 +146,14 @@ async fn tokens_with_an_unknown_kid_wait_for_one_fetch_together() {
     let (first, second, ()) =
         tokio::join!(desk.verifier.verify(&token), desk.verifier.verify(&token), fetcher);
     assert!(first.is_ok() && second.is_ok());
-    // The next one is told at once, until the time for another fetch has come.
+    // The next one is told at once, until the time for another fetch has come. One that names no key never waits.
     let unknown = desk.ed_token("newer", &ed_pair());
     assert_eq!(desk.verdict(&unknown).unwrap_err().reason(), Reason::Unauthenticated);
     desk.clock.advance(KEY_SET_EARLY_INTERVAL);
+    desk.publish(&[named(&old.jwk, "old"), named(&new.jwk, "new")]);
+    let key = EncodingKey::from_ed_pem(new.private_pem.as_bytes()).unwrap();
+    let nameless = desk.token(r#"{"alg":"EdDSA"}"#, &key, Algorithm::EdDSA);
+    assert_eq!(desk.verdict(&nameless).unwrap_err().reason(), Reason::Unauthenticated);
     assert!(desk.verifier.verify(&unknown).now_or_never().is_none());
 }
 
