@@ -165,7 +165,7 @@ Whether the values make sense together, and whether files and variables are ther
 /// Which hub to call, and with which key.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Hub {
-    /// The hub's gRPC listener
+    /// The hub's gRPC listener; https:// with TLS, whose authority the machine trusts or SSL_CERT_FILE names
     #[arg(long, env = "FANLINE_URL", default_value = "http://127.0.0.1:50051")]
     pub(crate) url: String,
     /// The API key; better in the environment than here, where every user of the machine sees it

@@ -78,7 +78,10 @@ pub(crate) async fn send(
         // How it ends shows in the answer.
         let _ended = connection.await;
     });
-    let response = sender.send_request(request).await.context("it does not answer")?;
+    let response = sender
+        .send_request(request)
+        .await
+        .context("it does not answer in HTTP; is TLS (https://) or its absence meant?")?;
     let status = response.status();
     Ok(Answer { status, body: response.into_body(), _connection: driver })
 }

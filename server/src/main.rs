@@ -42,9 +42,22 @@ fn main() -> ExitCode {
         .context("the runtime cannot start")
         .and_then(|runtime| runtime.block_on(commands::run(cli.command)));
     ended.unwrap_or_else(|error| {
-        eprintln!("fanline: {error:#}");
+        eprintln!("fanline: {}", told(&error));
         ExitCode::FAILURE
     })
+}
+
+/// An error with its causes, but for those that the one before ends with: libraries wrap errors and repeat them.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.ends_with(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }
 
 /// A worker for each core that this process may use. With one core there is nobody to share work with, and the scheduler

@@ -183,6 +183,15 @@ fn tls(authority: Option<Certificate>, identity: Option<Identity>) -> ClientTlsC
     }
 }
 
+/// What else to ask when there is no TLS to be had at a URL.
+fn tls_too(url: &str) -> &'static str {
+    if url.starts_with("https://") {
+        ", with TLS and a certificate whose authority is trusted here"
+    } else {
+        ""
+    }
+}
+
 /// A client cannot be made of what the builder was told.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -199,7 +208,7 @@ pub enum BuildError {
     #[error("the TLS settings cannot be used")]
     Tls(#[source] tonic::transport::Error),
     /// No connection could be made.
-    #[error("there is no hub at {0}; is it running, and is this its gRPC listener?")]
+    #[error("there is no hub at {0}; is it running, and is this its gRPC listener{how}?", how = tls_too(.0))]
     Unreachable(String, #[source] tonic::transport::Error),
     /// The system has no randomness to give.
     #[error("there is no randomness")]

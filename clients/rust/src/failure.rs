@@ -10,6 +10,10 @@ use tonic_types::StatusExt as _;
 /// The domain of the hub's own reasons in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "fanline";
 
+/// What is said of something else at the URL of a hub.
+const NO_HTTP2: &str =
+    "what answers there is no gRPC in plain text; if it is TLS, the URL begins with https://";
+
 /// A call failed: the hub refused it, or the way to the hub is broken.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -61,11 +65,12 @@ impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
         let retry_after = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
+        let is_other = is_no_http2(&status);
         let (reason, retryable) = match info {
             Some(info) => (info.reason, hub_may_relent(status.code(), retry_after)),
-            None => ("UNREACHABLE".to_owned(), way_may_mend(status.code())),
+            None => ("UNREACHABLE".to_owned(), !is_other && way_may_mend(status.code())),
         };
-        let message = status.message().to_owned();
+        let message = if is_other { NO_HTTP2 } else { status.message() }.to_owned();
         Self { code: status.code(), reason, message, retry_after, retryable, status }
     }
 }
@@ -75,6 +80,22 @@ fn hub_may_relent(code: Code, retry_after: Option<Duration>) -> bool {
     // A bound that says when there is room again passes by waiting; the others do not.
     let has_room_later = code == Code::ResourceExhausted && retry_after.is_some();
     has_room_later || matches!(code, Code::Unavailable | Code::DeadlineExceeded)
+}
+
+/// What is at the URL answers, and not in HTTP/2: the head of its first bytes is no frame that HTTP/2 allows. Who says so is
+/// our own side of the connection, which may take a server's alert of TLS for one.
+fn is_no_http2(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        let of_http2 = error.downcast_ref::<h2::Error>();
+        if of_http2.is_some_and(|error| {
+            error.is_library() && error.reason() == Some(h2::Reason::FRAME_SIZE_ERROR)
+        }) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The codes that a gRPC library, or a proxy, makes of a connection that is broken, refused or too slow.

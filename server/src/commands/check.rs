@@ -102,6 +102,9 @@ async fn moves(report: &mut Report, scene: &Scene, from: &Target, to: &Target) -
 async fn refuses<T: Transport>(scene: &Scene, target: &Target) -> Result<()> {
     match T::open(target, &scene.forged(), scene.channel(), None).await {
         Err(Closed::Refused(StatusCode::UNAUTHORIZED)) => Ok(()),
+        Err(Closed::Refused(StatusCode::NOT_FOUND)) => {
+            bail!("it is answered 404 Not Found, not 401; is this the public listener of a hub?")
+        }
         Err(Closed::Refused(status)) => bail!("it is answered {status}, not 401"),
         Err(Closed::Failed(error)) => Err(error),
         Ok(_) => bail!("it is let in"),

@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result, ensure};
 use form_urlencoded::Serializer;
 use http::header::{AUTHORIZATION, HOST};
-use http::uri::{Authority, PathAndQuery};
+use http::uri::Authority;
 use http::{Request, Uri};
 use http_body_util::Empty;
 use tokio::net::TcpStream;
@@ -22,7 +22,6 @@ pub(super) const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Target {
     url: String,
     authority: Authority,
-    path_and_query: Option<PathAndQuery>,
 }
 
 impl Target {
@@ -37,16 +36,7 @@ impl Target {
             "'{url}' must start with http://: this command speaks plain text only"
         );
         let authority = uri.authority().with_context(|| format!("'{url}' has no host"))?;
-        Ok(Target {
-            url: format!("http://{authority}"),
-            authority: authority.clone(),
-            path_and_query: uri.path_and_query().cloned(),
-        })
-    }
-
-    /// What the URL names on the listener; `/` where it names the listener only.
-    pub(super) fn path_and_query(&self) -> &str {
-        self.path_and_query.as_ref().map_or("/", PathAndQuery::as_str)
+        Ok(Target { url: format!("http://{authority}"), authority: authority.clone() })
     }
 
     /// Host and port, as a request names them.

@@ -1,7 +1,7 @@
 //! Loading: defaults, then the file, then the environment, each laid over the one before.
 
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{env, fs, io};
 
 use super::Config;
 use super::checker::Checker;
@@ -63,11 +63,17 @@ impl Loaded {
     /// The file cannot be read, or holds something that it should not.
     pub(crate) fn from_file(path: Option<&Path>) -> Result<Self, ConfigError> {
         let Some(path) = path else {
-            return Self::from_text("", "the environment", Path::new(""), environment());
+            let name = "without --config, in the environment";
+            return Self::from_text("", name, Path::new(""), environment());
         };
         let name = path.display().to_string();
         let text = fs::read_to_string(path).map_err(|error| {
-            ConfigError::new(None, format!("{name}: the file cannot be read: {error}"))
+            let sentence = if error.kind() == io::ErrorKind::NotFound {
+                format!("{name}: there is no such file; `fanline config default > {name}` makes one to start from")
+            } else {
+                format!("{name}: the file cannot be read: {error}")
+            };
+            ConfigError::new(None, sentence)
         })?;
         Self::from_text(&text, &name, path.parent().unwrap_or(Path::new("")), environment())
     }

@@ -65,6 +65,5 @@ pub(crate) use schema::schema;
 pub(crate) use secret::Secret;
 pub(crate) use settings::Settings;
 pub(crate) use telemetry::{LogFormat, SpanSettings, TelemetrySettings};
-#[cfg(test)]
-pub(crate) use tls::Certificate;
+pub(crate) use tls::{Certificate, trusted_by_this_machine};
 pub(crate) use tokens::ClientKey;

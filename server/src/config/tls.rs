@@ -123,20 +123,26 @@ pub(crate) fn trusted(
     url: &Path,
     checker: &mut Checker<'_>,
 ) -> Option<RootCertStore> {
-    let mut trusted = RootCertStore::empty();
     if let Some(ca) = ca {
+        let mut trusted = RootCertStore::empty();
         let ca = certificates(&checker.reveal(ca, path)?, path, checker);
         trusted.add_parsable_certificates(ca);
-    } else {
-        let found = rustls_native_certs::load_native_certs();
-        trusted.add_parsable_certificates(found.certs);
-        checker.require(
-            !trusted.is_empty(),
-            url,
-            "needs 'ca': this machine trusts no authority of its own",
-        );
+        return Some(trusted);
     }
+    let trusted = trusted_by_this_machine();
+    checker.require(
+        !trusted.is_empty(),
+        url,
+        "needs 'ca': this machine trusts no authority of its own",
+    );
     Some(trusted)
+}
+
+/// The authorities that this machine trusts, or else those that the variable `SSL_CERT_FILE` names.
+pub(crate) fn trusted_by_this_machine() -> RootCertStore {
+    let mut trusted = RootCertStore::empty();
+    trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    trusted
 }
 
 /// The private key in a PEM file.

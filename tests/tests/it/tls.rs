@@ -2,8 +2,8 @@
 
 use fanline_proto::v1::HistoryRequest;
 use fanline_tests::{
-    ApiKey, Authority, BACKEND, DEADLINE, Hub, HubBuilder, Publication, RawSocket, TlsClient,
-    Token, within,
+    ApiKey, Authority, BACKEND, DEADLINE, Hub, HubBuilder, Process, Publication, RawSocket,
+    TlsClient, Token, fanline, within,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::Code;
@@ -54,6 +54,36 @@ async fn plain_text_is_not_spoken_where_tls_is() {
     socket.send(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     let (_, answer) = socket.end().await;
     assert!(!answer.starts_with(b"HTTP/"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test]
+async fn the_command_line_trusts_whom_the_machine_trusts_and_says_when_tls_is_there_or_is_not() {
+    let authority = Authority::new();
+    let hub = with_tls(&authority).await;
+    let on = |arguments: &[&str], url: String| {
+        let mut command = fanline();
+        command.args(arguments).arg(url).env("FANLINE_API_KEY", ApiKey::all().secret);
+        command.env("SSL_CERT_FILE", authority.path("ca.pem"));
+        Process::spawn("fanline", command)
+    };
+    let publish = ["publish", "chat:lobby", "1", "--url"];
+    let (grpc, public) = (hub.addresses.grpc.port(), hub.addresses.public.port());
+    let mut trusting = on(&publish, format!("https://localhost:{grpc}"));
+    assert!(trusting.exit().await.success(), "{}", trusting.output());
+    let diff = ["catalog", "diff", "builtin:demo", "--fail-on", "breaking"];
+    let mut comparing = on(&diff, format!("https://localhost:{public}"));
+    comparing.exit().await;
+    assert!(comparing.stdout().contains("channel-removed"), "{}", comparing.output());
+
+    for command in [publish, ["subscribe", "chat:lobby", "--json", "--url"]] {
+        let mut plain = on(&command, format!("http://localhost:{grpc}"));
+        assert!(!plain.exit().await.success());
+        assert!(plain.stderr().contains("begins with https://"), "{}", plain.output());
+    }
+    let plain = Hub::start().await;
+    let mut encrypted = on(&publish, format!("https://localhost:{}", plain.addresses.grpc.port()));
+    assert!(!encrypted.exit().await.success());
+    assert!(encrypted.stderr().contains("with TLS"), "{}", encrypted.output());
 }
 
 #[tokio::test]

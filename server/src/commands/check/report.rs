@@ -54,7 +54,8 @@ impl Report {
     pub(super) fn close(self) -> Result<ExitCode> {
         let Report { passed, failed, .. } = self;
         let rest = if failed == 0 { "" } else { "; what builds on those was not checked" };
-        writeln!(io::stdout(), "\n{passed} checks passed, {failed} failed{rest}")?;
+        let checks = if passed == 1 { "check" } else { "checks" };
+        writeln!(io::stdout(), "\n{passed} {checks} passed, {failed} failed{rest}")?;
         Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -42,7 +42,9 @@ impl Scene {
             (None, Some(file)) => mint(&Loaded::from_file(Some(&file))?, &channel)
                 .with_context(|| file.display().to_string())?,
             (None, None) => {
-                return Err(anyhow!("no token: give --config, --token, or set FANLINE_TOKEN"));
+                return Err(anyhow!(
+                    "no token: give --config, --token, or set FANLINE_TOKEN; `fanline token` makes one"
+                ));
             }
         };
         let hub = Hub { url: grpc, api_key };
