@@ -73,8 +73,13 @@ impl Node {
             *self = Node { value: Value::Raw(text.to_owned()), origin };
             return Ok(());
         };
+        let is_list = matches!(self.value, Value::List(_));
         let Value::Table(entries) = &mut self.value else {
-            let sentence = format!("'{key}' leads nowhere: what stands before it is not a table");
+            let before = match is_list {
+                true => "is a list, which is set as a whole by one variable",
+                false => "is not a table",
+            };
+            let sentence = format!("'{key}' leads nowhere: what stands before it {before}");
             return Err(ConfigError::new(origin, sentence));
         };
         let place = match entries.iter().position(|(known, _)| known == key) {
@@ -135,7 +140,15 @@ impl Source<'_> {
 
     fn complain(&self, error: &toml::de::Error) -> ConfigError {
         let span = error.span().unwrap_or_default();
-        ConfigError::new(Some(self.origin(&span)), format!("this is not TOML: {}", error.message()))
+        let remedy = match self {
+            Source::File { .. } => "",
+            // Only what is not one word or number is read as TOML there.
+            Source::Environment { .. } => {
+                r#"; write a list as ["a", "b"], a table as { key = "a" }"#
+            }
+        };
+        let sentence = format!("this is not TOML: {}{remedy}", error.message());
+        ConfigError::new(Some(self.origin(&span)), sentence)
     }
 
     /// The node of a value whose key, or which itself, stands at `place`.

@@ -33,14 +33,14 @@ impl Secret {
         !self.0.starts_with("env:") && !self.0.starts_with("file:")
     }
 
-    /// The secret itself; of a file without the line end that editors leave. A relative file name starts at `folder`.
+    /// The secret itself, without the line end that editors and shells leave behind it. A relative file name starts at `folder`.
     ///
     /// # Errors
     /// The variable is not set, the file cannot be read, or there is nothing in it.
     pub(crate) fn reveal(&self, folder: &Path) -> Result<Vec<u8>, SecretError> {
         let bytes = if let Some(name) = self.0.strip_prefix("env:") {
             match env::var(name) {
-                Ok(value) => value.into_bytes(),
+                Ok(value) => value.trim_ascii_end().as_bytes().to_vec(),
                 Err(env::VarError::NotPresent) => return Err(SecretError::Unset(name.to_owned())),
                 Err(env::VarError::NotUnicode(_)) => {
                     return Err(SecretError::NotUtf8(name.to_owned()));

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::address;
 use super::checker::Checker;
@@ -57,9 +58,9 @@ pub(crate) struct SpanSettings {
 
 impl TelemetryConfig {
     pub(crate) fn check(&self, checker: &mut Checker<'_>) -> TelemetrySettings {
-        let filter = EnvFilter::try_new(&self.log).unwrap_or_else(|error| {
+        let filter = self.filter().unwrap_or_else(|fault| {
             let remedy = "must be a level such as \"info\", or levels by part such as \"info,fanline_websocket=debug\"";
-            checker.refuse(&Path::of(&["telemetry", "log"]), format!("{remedy}: {error}"));
+            checker.refuse(&Path::of(&["telemetry", "log"]), format!("{remedy}: {fault}"));
             EnvFilter::default()
         });
         let path = Path::of(&["telemetry"]);
@@ -72,5 +73,39 @@ impl TelemetryConfig {
             sample_ratio: self.sample_ratio.get(),
         });
         TelemetrySettings { filter, format: self.format, spans }
+    }
+
+    /// What is logged, or what is wrong with it.
+    fn filter(&self) -> Result<EnvFilter, String> {
+        let words = self.log.split(',');
+        // A word by itself could be the name of a part, all of which is logged and nothing else. A slip in a level would
+        // silence the hub that way.
+        let is_level =
+            |word: &&str| word.contains(['=', '[']) || word.parse::<LevelFilter>().is_ok();
+        if let Some(word) = words.filter(|word| !word.is_empty()).find(|word| !is_level(word)) {
+            return Err(format!("'{word}' is no level"));
+        }
+        EnvFilter::try_new(&self.log).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_in_a_level_is_told_and_does_not_silence_the_hub() {
+        let filter = |log: &str| TelemetryConfig { log: log.into(), ..Default::default() }.filter();
+        for log in
+            ["info", "WARN", "off", "", "info,fanline_websocket=debug", "fanline[join]=trace"]
+        {
+            assert!(filter(log).is_ok(), "{log}");
+        }
+        assert_eq!(filter("inof").unwrap_err(), "'inof' is no level");
+        assert_eq!(
+            filter("info,fanline_websocket").unwrap_err(),
+            "'fanline_websocket' is no level"
+        );
+        assert!(filter("loud=noise").is_err());
     }
 }

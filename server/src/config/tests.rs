@@ -105,7 +105,12 @@ const UNREADABLE: &[Wrong] = &[
     Wrong {
         text: "",
         variables: &[("FANLINE_API_KEYS", "[{ name = ]")],
-        told: "FANLINE_API_KEYS: this is not TOML: missing array opening, expected `[`",
+        told: r#"FANLINE_API_KEYS: this is not TOML: missing array opening, expected `[`; write a list as ["a", "b"], a table as { key = "a" }"#,
+    },
+    Wrong {
+        text: "[[api_keys]]\nname = \"orders\"\n",
+        variables: &[("FANLINE_API_KEYS__0__NAME", "x")],
+        told: "FANLINE_API_KEYS__0__NAME: '0' leads nowhere: what stands before it is a list, which is set as a whole by one variable",
     },
     Wrong {
         text: "[public]\nlisten = \"127.0.0.1:1\"\n",

@@ -120,7 +120,8 @@ async fn a_secret_may_come_from_the_environment_or_a_file() {
         key.insert("secret".to_owned(), reference.clone().into());
         let hub = Hub::builder()
             .set("tokens.keys", vec![toml::Value::from(key)])
-            .env("TEST_TOKEN_SECRET", secret)
+            // As a shell may leave it.
+            .env("TEST_TOKEN_SECRET", &format!("{secret}\n"))
             .start()
             .await;
         let token = Token::user("ada").signed_by(Signer::Secret(secret)).sign();
