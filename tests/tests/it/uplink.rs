@@ -1,5 +1,6 @@
 //! The uplink: the operations of a room as plain HTTP.
 
+use fanline_proto::v1::CommandReply;
 use fanline_tests::{Backend, HttpAnswer, Hub, RawSocket, Token, answer, get_with, send};
 use serde_json::{Value, json};
 
@@ -50,6 +51,43 @@ async fn a_call_is_answered_by_a_backend_or_by_404_that_nobody_does() {
         (200, &json!({"renamed": true})),
         "{reply:?}"
     );
+}
+
+#[tokio::test]
+async fn a_call_in_parts_is_its_last_reply_or_all_of_them_to_whoever_asks_for_lines() {
+    let hub = Hub::start().await;
+    let mut backend = Backend::serve(&hub.rpc().await, &["chat.*"], 8).await;
+    let call = json!({"method": "chat.count"}).to_string();
+    let (address, bearer) = (hub.addresses.public, bearer());
+
+    let headers = [("authorization", &*bearer)];
+    let (last, ()) = tokio::join!(send(address, "POST", "/v1/call", &headers, &call), async {
+        let command = backend.command().await;
+        for number in 1..=3 {
+            backend.reply(CommandReply { more: number < 3, ..answer(&command, number) }).await;
+        }
+    });
+    assert_eq!((last.status, last.json()), (200, json!({"data": 3})), "{last:?}");
+
+    let headers = [("authorization", &*bearer), ("accept", "application/x-ndjson")];
+    let (lines, ()) = tokio::join!(send(address, "POST", "/v1/call", &headers, &call), async {
+        let command = backend.command().await;
+        backend.reply(CommandReply { more: true, ..answer(&command, 1) }).await;
+        let locked = tonic_types::pb::Status {
+            code: tonic::Code::Aborted.into(),
+            message: "the room is locked".to_owned(),
+            ..Default::default()
+        };
+        backend.reply(CommandReply { error: Some(locked), ..answer(&command, "") }).await;
+    });
+    assert_eq!(lines.header("content-type"), Some("application/x-ndjson"), "{lines:?}");
+    // Between them stand the sizes of chunks.
+    let texts = lines.body.lines().filter(|line| line.starts_with('{'));
+    let found: Vec<Value> = texts.map(|line| serde_json::from_str(line).expect(line)).collect();
+    let [first, problem] = &found[..] else { panic!("{lines:?}") };
+    assert_eq!(first, &json!({"data": 1, "more": true}));
+    let told = (&problem["status"], &problem["reason"], &problem["detail"]);
+    assert_eq!(told, (&json!(409), &json!("ABORTED"), &json!("the room is locked")));
 }
 
 #[tokio::test]
