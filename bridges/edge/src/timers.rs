@@ -52,6 +52,11 @@ impl<T: Timer<N>, const N: usize> Timers<T, N> {
         self.due[timer.index()] = None;
     }
 
+    /// Takes all timers back.
+    pub fn clear_all(&mut self) {
+        self.due = [None; N];
+    }
+
     /// Whether a timer is set.
     #[must_use]
     pub fn is_set(&self, timer: T) -> bool {

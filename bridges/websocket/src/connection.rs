@@ -149,7 +149,9 @@ impl Connection {
             self.on_timer(timer);
             return Turn::Again;
         }
-        if let Poll::Ready(delay) = self.drain.poll_begun(cx, self.edge.hub.random()) {
+        if self.phase == Phase::Open
+            && let Poll::Ready(delay) = self.drain.poll_begun(cx, self.edge.hub.random())
+        {
             self.timers.set(Timer::Drain, delay);
             return Turn::Again;
         }
@@ -316,6 +318,8 @@ impl Connection {
         if self.phase == Phase::Open {
             self.phase = Phase::Closing;
             self.leave_all();
+            // Whatever was waited for before, nothing is said behind a Close (RFC 6455, section 5.5.1).
+            self.timers.clear_all();
             last.into_iter().for_each(|frame| self.socket.outbox.push(frame));
         }
     }

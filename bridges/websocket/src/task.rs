@@ -72,21 +72,25 @@ impl Express for Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::close::CloseCode;
     use crate::io::Io;
+    use crate::limits::LINGER;
     use crate::socket::Socket;
+    use crate::timer::Timer;
     use fanline_edge::Subprotocols;
     use fanline_edge::metrics::Transport;
     use fanline_edge::testing::TestEdge;
     use http::Request;
     use std::net::Ipv4Addr;
     use std::time::Duration;
+    use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
 
-    #[tokio::test]
-    async fn who_is_let_go_follows_nothing_however_long_the_fan_out_holds_it() {
-        let edge = TestEdge::start();
+    /// A connection that is let in, and the socket of its client.
+    async fn connection(edge: &TestEdge) -> (ConnectionTask, TcpStream) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, peer) = listener.accept().await.unwrap();
         let bearer = format!("Bearer {}", edge.token("ada", Duration::from_secs(60)));
         let (request, ()) =
@@ -95,12 +99,37 @@ mod tests {
         let counted = edge.metrics.connected(Transport::WebSocket);
         let socket = Socket::new(Io::Tcp(server), Vec::new(), 1024, 1024);
         let task = ConnectionTask::new(edge.metrics.clone(), |express| {
-            Connection::new((*edge).clone(), entrance, counted, socket, express)
+            Connection::new((**edge).clone(), entrance, counted, socket, express)
         });
+        (task, client)
+    }
+
+    #[tokio::test]
+    async fn who_is_let_go_follows_nothing_however_long_the_fan_out_holds_it() {
+        let edge = TestEdge::start();
+        let (task, _client) = connection(&edge).await;
         let held_by_the_fan_out = Arc::clone(&task.shared);
         let follows = || held_by_the_fan_out.0.lock().unwrap().session.is_some();
         assert!(follows());
         drop(task);
         assert!(!follows());
+    }
+
+    #[tokio::test]
+    async fn a_close_is_the_last_word_and_a_client_that_does_not_answer_it_is_let_go() {
+        let edge = TestEdge::start();
+        let (task, mut client) = connection(&edge).await;
+        {
+            let mut connection = task.shared.0.lock().unwrap();
+            // Due while the client's end is waited for.
+            for timer in [Timer::Ping, Timer::Expiry] {
+                connection.timers.set(timer, LINGER / 2);
+            }
+            connection.close(CloseCode::Timeout, "the last word");
+        }
+        timeout(Duration::from_secs(30), task).await.expect("the connection ends by itself");
+        let mut sent = Vec::new();
+        client.read_to_end(&mut sent).await.unwrap();
+        assert!(sent.ends_with(b"the last word"));
     }
 }
