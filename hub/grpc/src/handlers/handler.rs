@@ -102,9 +102,14 @@ impl Handler {
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let _our_crash_stops_the_process = stop.clone().drop_guard();
         loop {
+            let has_room = self.under_way.len() < self.under_way_max;
+            if !has_room {
+                // Once each time: what wakes us next makes room.
+                self.metrics.stalls.inc();
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
-                order = self.worker.order(), if self.under_way.len() < self.under_way_max => match order {
+                order = self.worker.order(), if has_room => match order {
                     Order::Command(command) => self.begin(command),
                     Order::Cancelled(id) => self.give_up(id),
                 },

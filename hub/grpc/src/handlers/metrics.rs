@@ -14,6 +14,9 @@ pub struct HandlerMetrics {
     commands: Family<OutcomeLabel, Counter>,
     /// `fanline_handler_retries_total`: further tries.
     pub(super) retries: Counter,
+    /// `fanline_handler_stalls_total`: times that a handler took no further order, because as much as it may have was
+    /// under way, replies included whose events were still being published.
+    pub(super) stalls: Counter,
     /// `fanline_handlers_paused`: handlers that are not asked because they failed too often.
     pub(super) paused: Gauge,
 }
@@ -51,6 +54,7 @@ impl HandlerMetrics {
         let metrics = HandlerMetrics {
             commands: Family::default(),
             retries: Counter::default(),
+            stalls: Counter::default(),
             paused: Gauge::default(),
         };
         for outcome in Outcome::ALL {
@@ -66,6 +70,11 @@ impl HandlerMetrics {
             "handler_retries",
             "Further tries of commands at configured handlers",
             metrics.retries.clone(),
+        );
+        registry.register(
+            "handler_stalls",
+            "Times that a configured handler took no order because too much was under way",
+            metrics.stalls.clone(),
         );
         registry.register(
             "handlers_paused",
