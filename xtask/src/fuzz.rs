@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use crate::{process, setup::CARGO_FUZZ, workspace::Workspace};
@@ -23,13 +23,14 @@ impl Fuzz {
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<()> {
         CARGO_FUZZ.install(workspace)?;
         let folder = workspace.path("tests/fuzz");
-        let targets = if self.targets.is_empty() {
+        let targets: Vec<String> = if self.targets.is_empty() {
             let mut list = workspace.cargo();
             list.args(["fuzz", "list", "--fuzz-dir"]).arg(&folder);
             process::read(&mut list)?.lines().map(str::to_owned).collect()
         } else {
             self.targets.clone()
         };
+        ensure!(!targets.is_empty(), "no target is listed in tests/fuzz/Cargo.toml");
         for target in targets {
             let corpus = workspace.path("target/fuzz/corpus").join(&target);
             fs::create_dir_all(&corpus)
