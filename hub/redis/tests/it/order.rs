@@ -10,17 +10,14 @@ use tokio::task::coop::unconstrained;
 
 const CHANNEL: &str = "a:lobby";
 const META: &str = "{fanline:a:lobby}:meta";
-/// Publishes under way: of most tests, and where whole batches shall be on their way beside each other.
-const SOME: usize = 256;
-const MANY: usize = 1024;
+const UNDER_WAY: usize = 256;
 
 type Outcomes = BTreeMap<u64, Result<Published, Refusal>>;
 
-/// Publishes numbers, to one channel after the other, with so many of them under way, for as long as `meanwhile` takes and
+/// Publishes numbers, to one channel after the other, with many of them under way, for as long as `meanwhile` takes and
 /// until the last of them has an outcome.
 async fn publish_during<const CHANNELS: usize>(
     hub: &TestHub,
-    most: usize,
     channels: [&str; CHANNELS],
     meanwhile: impl Future<Output = ()>,
 ) -> [Outcomes; CHANNELS] {
@@ -30,7 +27,7 @@ async fn publish_during<const CHANNELS: usize>(
     let mut number = 0;
     let mut outcomes = [(); CHANNELS].map(|()| BTreeMap::new());
     loop {
-        while !over && under_way.len() < most {
+        while !over && under_way.len() < UNDER_WAY {
             number += 1;
             let (this, channel) = (number, number as usize % CHANNELS);
             let publish = async move { (this, hub.publish(channels[channel], this).await) };
@@ -106,7 +103,7 @@ async fn scripts_that_are_flushed_again_and_again_cost_neither_an_event_nor_its_
             server.run::<String>(&["SCRIPT", "FLUSH"]).await;
         }
     };
-    let publishing = publish_during(&hub, SOME, [CHANNEL], flushing);
+    let publishing = publish_during(&hub, [CHANNEL], flushing);
     let [outcomes] = tokio::time::timeout(DEADLINE, publishing).await.expect("in time");
     assert_eq!(in_order(&outcomes).succeeded, outcomes.len());
     assert!(server.said("NOSCRIPT").await > said_before, "none had to be repeated");
@@ -122,7 +119,7 @@ async fn no_channel_overtakes_itself_when_another_has_the_scripts_loaded_again()
             server.run::<String>(&["SCRIPT", "FLUSH"]).await;
             a_while().await;
         };
-        let publishing = publish_during(&hub, SOME, ["a:1", "a:2", "a:3", "a:4", "a:5"], flushing);
+        let publishing = publish_during(&hub, ["a:1", "a:2", "a:3", "a:4", "a:5"], flushing);
         let channels = tokio::time::timeout(DEADLINE, publishing).await.expect("in time");
         for outcomes in &channels {
             assert_eq!(in_order(outcomes).succeeded, outcomes.len());
@@ -138,16 +135,16 @@ async fn scripts_that_are_flushed_while_publishes_are_repeated_cost_none_of_them
     let mut own = client.get_multiplexed_async_connection().await.expect("connected");
     // One after the other, so that one comes between a repetition and what was sent beside it.
     let flushing = async {
-        for _ in 0..50 {
+        for _ in 0..20 {
             a_while().await;
-            for _ in 0..40 {
+            for _ in 0..10 {
                 let flush = redis::cmd("SCRIPT").arg("FLUSH").take();
                 own.send_packed_command(&flush).await.expect("flushed");
             }
         }
     };
     let channels = ["a:1", "a:2", "a:3", "a:4", "a:5", "a:6", "a:7", "a:8"];
-    let publishing = publish_during(&hub, MANY, channels, flushing);
+    let publishing = publish_during(&hub, channels, flushing);
     let channels = tokio::time::timeout(DEADLINE, publishing).await.expect("in time");
     for outcomes in &channels {
         assert_eq!(in_order(outcomes).succeeded, outcomes.len());
@@ -167,7 +164,7 @@ async fn a_connection_that_is_killed_again_and_again_costs_no_order() {
             until("it publishes again", async || hub.publish("a:other", 0).await.is_ok()).await;
         }
     };
-    let publishing = publish_during(&hub, SOME, [CHANNEL], killing);
+    let publishing = publish_during(&hub, [CHANNEL], killing);
     let [outcomes] = tokio::time::timeout(DEADLINE, publishing).await.expect("in time");
     assert!(in_order(&outcomes).succeeded > 20);
     assert!(killed > 0 && hub.connections_lost() > lost_before, "{killed} connections killed");
@@ -188,7 +185,7 @@ async fn a_slot_that_moves_costs_no_order() {
             a_while().await;
         }
     };
-    let publishing = publish_during(&hub, SOME, [CHANNEL], moving);
+    let publishing = publish_during(&hub, [CHANNEL], moving);
     let [outcomes] = tokio::time::timeout(2 * DEADLINE, publishing).await.expect("in time");
     let Ordered { succeeded, epochs } = in_order(&outcomes);
     assert!(succeeded > 1000);
