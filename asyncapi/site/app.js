@@ -73,7 +73,9 @@ function draw(model, [first, second]) {
     access: () => ({ title: "Access", content: accessPage(model) }),
     try: () => ({ title: "Try it", content: tryPage(model, second) }),
   };
-  const page = first === undefined ? { title: null, content: overviewPage(model) } : pages[first]?.();
+  // The address is anybody's: `#/constructor` is no page, though every object has one.
+  const known = Object.hasOwn(pages, first ?? "") ? pages[first]() : undefined;
+  const page = first === undefined ? { title: null, content: overviewPage(model) } : known;
   const { title, content } = page ?? { title: "Not found", content: [h("h1", {}, "Not found"), h("p", {}, "The document has nothing of this name. ", h("a", { href: link.overview() }, "Overview"))] };
   document.title = title ? `${title} · ${model.info.title}` : model.info.title;
   main.replaceChildren(...content.flat(Infinity).filter(Boolean));

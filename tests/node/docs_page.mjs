@@ -42,9 +42,10 @@ try {
 
   const keyboard = await withTheKeyboard(page);
   const headings = await everyPage(page);
+  const strays = await strayPages(page);
   const pictures = shots === 'none' ? [] : await pictured(browser);
   const live = channel === 'none' ? null : await tried(page);
-  console.log(JSON.stringify({ policy, readyMs, inlineRan, keyboard, headings, pictures, live, errors, foreign }));
+  console.log(JSON.stringify({ policy, readyMs, inlineRan, keyboard, headings, strays, pictures, live, errors, foreign }));
 } finally {
   await browser.close();
 }
@@ -87,6 +88,18 @@ async function everyPage(page) {
   const hashes = await page.evaluate(() => [...document.querySelectorAll('nav a')].map((one) => one.hash).filter((hash) => hash.split('/').length < 4));
   const headings = [];
   for (const hash of hashes) {
+    await page.goto(`${url}${hash}`);
+    await page.reload();
+    await page.waitForSelector('html[data-ready]');
+    headings.push(await page.textContent('main h1'));
+  }
+  return headings;
+}
+
+/** Addresses that name nothing, some of which every object of JavaScript has something for. */
+async function strayPages(page) {
+  const headings = [];
+  for (const hash of ['#/nowhere', '#/constructor', '#/__proto__/x', '#/channels/toString', '#/%E0%A4%A']) {
     await page.goto(`${url}${hash}`);
     await page.reload();
     await page.waitForSelector('html[data-ready]');

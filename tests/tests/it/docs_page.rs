@@ -68,6 +68,7 @@ async fn a_reader_finds_everything_and_sees_a_live_event() {
     let grounds: Vec<_> =
         seen["pictures"].as_array().expect("pictures").iter().map(|it| &it["ground"]).collect();
     assert!(grounds.len() == 2 && grounds[0] != grounds[1], "light and dark differ: {seen}");
+    assert_eq!(seen["strays"], json!(vec!["Not found"; 5]), "{seen}");
     let headings = seen["headings"].as_array().expect("headings");
     for heading in
         ["Fanline demo", "Chat room", "WebSocket rooms", "Errors and close codes", "Try it"]
