@@ -46,6 +46,11 @@ impl Caller {
         Caller(Arc::new(Rights { term, ..Arc::unwrap_or_clone(self.0) }))
     }
 
+    /// Waits for the end of its credential.
+    pub(crate) fn end(&self, hub: &Hub) -> impl Future<Output = Refusal> + Send + use<> {
+        self.0.term.clone().end(Arc::clone(hub.clock()))
+    }
+
     /// How long its credential counts.
     pub(crate) fn term(&self) -> &Term {
         &self.0.term
@@ -53,7 +58,7 @@ impl Caller {
 
     /// A stream that ends with its credential.
     pub(crate) fn while_valid<S>(&self, hub: &Hub, stream: S) -> WhileValid<S> {
-        WhileValid::new(stream, self.0.term.clone().end(Arc::clone(hub.clock())))
+        WhileValid::new(stream, self.end(hub))
     }
 
     /// Whether another one has the same name and may do the same.

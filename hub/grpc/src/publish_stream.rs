@@ -9,13 +9,14 @@ use crate::message_size::request_bytes_max;
 use crate::publisher;
 use crate::status;
 use crate::unanswered::Unanswered;
-use fanline_core::Hub;
+use fanline_core::{Hub, Refusal};
 use fanline_proto::v1::{PublishRequest, PublishResponse};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, StreamExt};
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 /// The answers of one stream.
@@ -24,7 +25,8 @@ pub(crate) struct PublishStream<R> {
     caller: Caller,
     requests: R,
     input: Input,
-    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The drain of the hub, or the end of the caller's credential.
+    end: BoxFuture<'static, Refusal>,
     unanswered: Unanswered,
 }
 
@@ -40,20 +42,27 @@ where
     R: Stream<Item = Result<PublishRequest, Status>> + Unpin,
 {
     pub(crate) fn new(hub: Hub, caller: Caller, requests: R, stop: CancellationToken) -> Self {
+        let credential = caller.end(&hub);
+        let end = async move {
+            let drained = stop.run_until_cancelled_owned(credential).await;
+            drained.unwrap_or_else(status::draining)
+        };
         PublishStream {
             unanswered: Unanswered::new(hub.clone()),
             hub,
             caller,
             requests,
             input: Input::Open,
-            stopped: Box::pin(stop.cancelled_owned()),
+            end: Box::pin(end),
         }
     }
 
     /// Reads requests for as long as they are there and there is room.
     fn read(&mut self, cx: &mut Context<'_>) {
-        if matches!(self.input, Input::Open) && self.stopped.as_mut().poll(cx).is_ready() {
-            self.input = Input::Ended(Some(status::of(&status::draining())));
+        if matches!(self.input, Input::Open)
+            && let Poll::Ready(refusal) = self.end.as_mut().poll(cx)
+        {
+            self.input = Input::Ended(Some(status::of(&refusal)));
         }
         while matches!(self.input, Input::Open) && self.unanswered.has_room() {
             match self.requests.poll_next_unpin(cx) {
@@ -108,8 +117,10 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::term::Term;
     use crate::testing::{GatedHub, anybody};
     use crate::unanswered;
+    use fanline_core::Reason;
     use fanline_core::catchup::Start;
     use fanline_core::history::HistoryRequest;
     use fanline_core::testing::TestHub;
@@ -265,6 +276,24 @@ mod tests {
         assert_eq!(stream.next().await.unwrap().unwrap().request_id, "2");
         let end = stream.next().await.unwrap().unwrap_err();
         assert_eq!(end.code(), Code::Unavailable);
+        assert!(stream.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_credential_that_ends_takes_no_answer_away() {
+        let gated = GatedHub::start();
+        let term = Term::configured();
+        let requests = stream::iter([request("a:x", "1")]).chain(stream::pending());
+        let caller = anybody().with_term(term.clone());
+        let stop = CancellationToken::new();
+        let mut stream = PublishStream::new(gated.hub.clone(), caller, requests, stop);
+        assert!(answered(&mut stream).await.is_empty());
+        term.withdraw(Refusal::new(Reason::Unauthenticated, "the key is gone"));
+        assert!(answered(&mut stream).await.is_empty(), "an answer is owed");
+        gated.let_go("1");
+        assert_eq!(stream.next().await.unwrap().unwrap().request_id, "1");
+        let end = stream.next().await.unwrap().unwrap_err();
+        assert_eq!(end.code(), Code::Unauthenticated);
         assert!(stream.next().await.is_none());
     }
 

@@ -5,7 +5,6 @@ use crate::convert;
 use crate::publish_stream::PublishStream;
 use crate::scope::Scope;
 use crate::status;
-use crate::term::WhileValid;
 use fanline_core::limits::CHANNELS_PER_CALL;
 use fanline_core::metrics::ReasonLabel;
 use fanline_core::publish::Draft;
@@ -98,7 +97,7 @@ impl v1::publisher_server::Publisher for Publisher {
         Ok(Response::new(v1::BroadcastResponse { results }))
     }
 
-    type PublishStreamStream = WhileValid<PublishStream<Streaming<v1::PublishRequest>>>;
+    type PublishStreamStream = PublishStream<Streaming<v1::PublishRequest>>;
 
     async fn publish_stream(
         &self,
@@ -106,8 +105,7 @@ impl v1::publisher_server::Publisher for Publisher {
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
         let caller = Caller::of(&request)?;
         let (hub, stop) = (self.hub.clone(), self.stop.clone());
-        let stream = PublishStream::new(hub, caller.clone(), request.into_inner(), stop);
-        Ok(Response::new(caller.while_valid(&self.hub, stream)))
+        Ok(Response::new(PublishStream::new(hub, caller, request.into_inner(), stop)))
     }
 }
 
