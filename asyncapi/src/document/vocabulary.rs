@@ -140,6 +140,7 @@ fn problem() -> Value {
         .field("detail", text(), "What is wrong, for people.")
         .field("reason", reference(REASON), "What is wrong, for programs.")
         .optional("field", text(), "The field of the request that is wrong.")
+        .optional("channel", text(), "The channel at fault, when the request is about several.")
         .optional(
             "violations",
             list_of(reference(VIOLATION)),

@@ -158,18 +158,23 @@ impl Client {
     /// Waits for leave to be in several channels. Of those that it `is_in` no backend is asked: it was let in.
     ///
     /// # Errors
-    /// As [`admit`](Self::admit), of the first channel that it may not be in.
+    /// As [`admit`](Self::admit), of the first channel that it may not be in, which is named.
     pub(crate) async fn admit_all(
         &self,
         channels: &[ChannelName],
         is_in: impl Fn(&ChannelName) -> bool,
     ) -> Result<(), Refusal> {
-        let permissions = channels.iter().map(|channel| Ok((channel, self.may_join(channel)?)));
+        let permissions = channels.iter().map(|channel| {
+            let permission = self.may_join(channel);
+            Ok((channel, permission.map_err(|refusal| refusal.with_channel(channel.as_str()))?))
+        });
         // Nobody is asked about one channel while another is refused anyway.
         let permissions: Vec<_> = permissions.collect::<Result<_, Refusal>>()?;
         let open = permissions.into_iter().filter(|(channel, _)| !is_in(channel));
-        let settled =
-            open.map(|(channel, permission)| self.settle(permission, Reserved::Join, channel));
+        let settled = open.map(async |(channel, permission)| {
+            let settled = self.settle(permission, Reserved::Join, channel).await;
+            settled.map_err(|refusal| refusal.with_channel(channel.as_str()))
+        });
         try_join_all(settled).await?;
         Ok(())
     }

@@ -95,6 +95,7 @@ pub fn call_problem(error: &CommandError) -> Response<Bytes> {
                 detail: error.message(),
                 reason: error.reason(),
                 field: None,
+                channel: None,
                 violations: ViolationsView(&[]),
                 members: &(),
             };
@@ -133,6 +134,8 @@ struct Problem<'a, T> {
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
     #[serde(skip_serializing_if = "ViolationsView::is_empty")]
     violations: ViolationsView<'a>,
     #[serde(flatten)]
@@ -146,6 +149,7 @@ fn answer(status: StatusCode, refusal: &Refusal, members: &impl Serialize) -> Re
         detail: refusal.message(),
         reason: refusal.reason().as_str(),
         field: refusal.field(),
+        channel: refusal.channel(),
         violations: ViolationsView(refusal.violations()),
         members,
     };

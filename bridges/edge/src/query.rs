@@ -59,7 +59,8 @@ impl<'a> Query<'a> {
         let max = limits.channels_per_request;
         let mut channels: Vec<ChannelName> = Vec::new();
         for name in self.all("channel") {
-            let channel = name.parse()?;
+            let refuse = |refusal: Refusal| refusal.with_channel(&name);
+            let channel = name.parse().map_err(refuse)?;
             if channels.contains(&channel) {
                 continue;
             }
@@ -109,6 +110,13 @@ mod tests {
         assert_eq!(channels("channel="), Err(Reason::InvalidChannel));
         assert_eq!(channels("channel=%FF"), Err(Reason::InvalidChannel));
         assert_eq!(channels("channel=a&channel=b&channel=c"), Err(Reason::LimitExceeded));
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_told() {
+        let uri = uri("channel=b&channel=a%20b");
+        let refusal = Query::of(&uri).channels(&Limits::default()).unwrap_err();
+        assert_eq!(refusal.channel(), Some("a b"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub struct Refusal {
     reason: Reason,
     message: Cow<'static, str>,
     field: Option<&'static str>,
+    channel: Option<Box<str>>,
     retry_after: Option<Duration>,
     violations: Box<[Violation]>,
 }
@@ -42,6 +43,7 @@ impl Refusal {
                 ours => ours,
             },
             field: None,
+            channel: None,
             retry_after: None,
             violations: Box::default(),
         }
@@ -56,6 +58,13 @@ impl Refusal {
     #[must_use]
     pub fn with_field(mut self, field: &'static str) -> Self {
         self.field = Some(field);
+        self
+    }
+
+    /// Names the channel that is at fault, where a request is about several.
+    #[must_use]
+    pub fn with_channel(mut self, name: &str) -> Self {
+        self.channel = Some(shorten(name.to_owned(), REFUSAL_TEXT_BYTES).into());
         self
     }
 
@@ -95,6 +104,12 @@ impl Refusal {
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
         self.field
+    }
+
+    /// The channel that is at fault, when the request is about several.
+    #[must_use]
+    pub fn channel(&self) -> Option<&str> {
+        self.channel.as_deref()
     }
 
     /// What exactly is wrong with an event's data.

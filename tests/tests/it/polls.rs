@@ -52,6 +52,20 @@ fn data(batch: &Value) -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn a_channel_that_is_refused_among_others_is_named_on_both_transports() {
+    let hub = Hub::start().await;
+    for (bad, name, status) in [("vault:a", "vault:a", 403), ("a%20b", "a b", 400)] {
+        for path in ["poll", "sse"] {
+            let path = format!("/v1/{path}?channel=news:a&channel={bad}&channel=news:b");
+            let headers = [("authorization", &*bearer()), ("accept", "*/*")];
+            let answer = get_with(hub.addresses.public, &path, &headers).await;
+            assert_eq!(answer.status, status, "{path}: {answer:?}");
+            assert_eq!(answer.json()["channel"], name, "{path}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_comes_between_two_polls_is_in_the_next_and_the_same_cursor_gives_it_again() {
     let hub = Hub::start().await;
     let first = poll(&hub, "channel=news:a").await;

@@ -213,6 +213,9 @@ pub(crate) struct Problem {
     /// The field of the request that is wrong.
     #[schema(required = false)]
     field: Option<String>,
+    /// The channel that is at fault, when the request is about several.
+    #[schema(required = false)]
+    channel: Option<String>,
     /// What exactly is wrong with an event's data.
     #[schema(required = false)]
     violations: Option<Vec<Violation>>,

@@ -163,7 +163,8 @@ impl Workers {
                 self.measure(&table);
                 Ticket::new(GiveUp { workers: self.clone(), id })
             }
-            Err((given, error)) => {
+            Err(refused) => {
+                let (given, error) = *refused;
                 drop(table);
                 given.fail(error);
                 Ticket::spent()

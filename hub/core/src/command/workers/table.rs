@@ -75,16 +75,16 @@ impl Table {
     pub(super) fn dispatch(
         &mut self,
         given: Outstanding,
-    ) -> Result<(), (Outstanding, CommandError)> {
+    ) -> Result<(), Box<(Outstanding, CommandError)>> {
         match self.choose(&given, None) {
-            Choice::Nobody => Err((given, CommandError::no_handler())),
+            Choice::Nobody => Err(Box::new((given, CommandError::no_handler()))),
             Choice::Worker(key) => {
                 self.give(key, given);
                 Ok(())
             }
             Choice::Busy => {
                 if self.waiting.len() >= COMMANDS_WAITING {
-                    return Err((given, no_room()));
+                    return Err(Box::new((given, no_room())));
                 }
                 self.places.insert(given.command.id, Place::Line);
                 self.waiting.push_back(given);
