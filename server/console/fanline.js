@@ -13,7 +13,7 @@ function unreachable(message, status) {
   return new FanlineError("UNREACHABLE", message, { status });
 }
 function disconnected() {
-  return new FanlineError("DISCONNECTED", "the connection went before the answer came");
+  return new FanlineError("DISCONNECTED", "the connection was lost");
 }
 function asError(thrown) {
   return thrown instanceof FanlineError ? thrown : unreachable(String(thrown));
@@ -107,16 +107,18 @@ var Channel = class {
   /** Joins the channel, if it is not joined, and says when the hub has it. Rejects with why it may not be, with
    * `NOT_JOINED` when it is left before, or with why the client was closed. */
   join() {
-    if (this.#closed !== void 0) return Promise.reject(this.#closed);
+    if (this.#closed) return Promise.reject(this.#closed);
     this.#want();
     if (this.#isJoined) return Promise.resolve(this.#position === void 0 ? {} : { position: this.#position });
-    return new Promise((resolve, reject) => this.#joining.push({ resolve, reject }));
+    return new Promise(
+      (resolve, reject) => this.#joining.push((outcome) => outcome instanceof FanlineError ? reject(outcome) : resolve(outcome))
+    );
   }
   /** Leaves the channel. Its handlers stay, for the case that it is joined again; it starts with the next event then. */
   leave() {
     this.#since = this.#position = void 0;
     this.#drop();
-    this.#settle(({ reject }) => reject(new FanlineError("NOT_JOINED", `${this.name} was left before it was joined`)));
+    this.#settle(new FanlineError("NOT_JOINED", `${this.name} was left`));
   }
   async publish(type, data, { key = newKey(), echo, timeoutMs } = {}) {
     const request2 = { op: "publish", channel: this.name, type, data, key };
@@ -162,7 +164,7 @@ var Channel = class {
     }
     this.#isJoined = true;
     this.#starts.emit(start);
-    this.#settle(({ resolve }) => resolve(start));
+    this.#settle(start);
   }
   /** @internal */
   moved(position) {
@@ -187,7 +189,7 @@ var Channel = class {
     this.#closed = error;
     this.#isWanted = this.#isJoined = false;
     this.#errors.emit(error);
-    this.#settle(({ reject }) => reject(error));
+    this.#settle(error);
   }
   /** @internal */
   refused(error) {
@@ -195,14 +197,14 @@ var Channel = class {
     this.#drop();
     if (this.#errors.size > 0) this.#errors.emit(error);
     else if (this.#joining.length === 0) this.#host.trouble(error);
-    this.#settle(({ reject }) => reject(error));
+    this.#settle(error);
   }
   /** Tells whoever waits for the channel, once. */
-  #settle(tell2) {
-    this.#joining.splice(0).forEach(tell2);
+  #settle(outcome) {
+    for (const settle of this.#joining.splice(0)) settle(outcome);
   }
   #want() {
-    if (this.#isWanted || this.#closed !== void 0) return;
+    if (this.#isWanted || this.#closed) return;
     this.#isWanted = true;
     this.#host.changed(true);
   }
@@ -212,7 +214,7 @@ var Channel = class {
   }
 };
 function newKey() {
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("");
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
 
 // src/cursor.ts
@@ -284,82 +286,6 @@ function errorOf(problem, status, retryAfterMs) {
   });
 }
 
-// src/token.ts
-var ANSWER_MS = 3e4;
-var RENEWAL_MIN_MS = 3e3;
-var Tokens = class {
-  #source;
-  #token;
-  #asking;
-  #askedAt = 0;
-  constructor(source) {
-    this.#source = source;
-    if (typeof source === "string") this.#token = source;
-  }
-  get renewable() {
-    return typeof this.#source === "function";
-  }
-  /** The token to use now; `undefined` when the application has none and leaves it to cookies. */
-  async current() {
-    return this.#source === void 0 ? void 0 : this.#token ?? this.renewed();
-  }
-  /** A new token. Whoever asks meanwhile gets the same. */
-  async renewed() {
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = void 0;
-    });
-    return this.#asking;
-  }
-  /**
-   * When to ask for the next token, in milliseconds from now, if this one has so many seconds left: now, but not before
-   * half of its life is over. One that is short-lived from the start would be replaced again and again.
-   */
-  renewalMs(expiresInS) {
-    const leftMs = expiresInS * 1e3 - (Date.now() - this.#askedAt);
-    return leftMs > 0 ? Math.max(leftMs / 2, RENEWAL_MIN_MS) : 0;
-  }
-  async #ask() {
-    let token = null;
-    let timer;
-    const silence = new Promise((_, reject) => {
-      timer = setTimeout(() => reject("it does not answer"), ANSWER_MS);
-    });
-    try {
-      if (typeof this.#source === "function") token = await Promise.race([this.#source(), silence]);
-    } catch (thrown) {
-      throw new FanlineError("TOKEN_UNAVAILABLE", `the token callback failed: ${thrown}`);
-    } finally {
-      clearTimeout(timer);
-    }
-    if (!token) throw new FanlineError("SIGNED_OUT", "there is no token");
-    this.#askedAt = Date.now();
-    return this.#token = token;
-  }
-};
-var Renewal = class {
-  #tokens;
-  #use;
-  #trouble;
-  #timer;
-  constructor(tokens, use, trouble) {
-    this.#tokens = tokens;
-    this.#use = use;
-    this.#trouble = trouble;
-  }
-  /** The token has so many seconds left. Where there is no other to be had, the hub ends the link, and says why. */
-  due(expiresInS) {
-    if (!this.#tokens.renewable) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => void this.#tokens.renewed().then(this.#use, this.#trouble),
-      this.#tokens.renewalMs(expiresInS)
-    );
-  }
-  stop() {
-    clearTimeout(this.#timer);
-  }
-};
-
 // src/uplink.ts
 var JSON_TYPE = "application/json";
 var LINES_TYPE = "application/x-ndjson";
@@ -374,10 +300,9 @@ async function request(surroundings, token, { op, ...fields }, signal, onPart) {
     method: "POST",
     signal,
     body: JSON.stringify(fields),
-    headers: { "content-type": JSON_TYPE, accept: onPart === void 0 ? JSON_TYPE : LINES_TYPE }
+    headers: { "content-type": JSON_TYPE, accept: onPart ? LINES_TYPE : JSON_TYPE }
   });
-  if (onPart === void 0) return await response.json();
-  return lastLine(response, onPart);
+  return onPart ? lastLine(response, onPart) : await response.json();
 }
 async function lastLine(response, onPart) {
   let rest = "";
@@ -408,6 +333,10 @@ function verdict({ reason, status, planned }) {
   if (status >= 500) return status === 501 ? "elsewhere" : "later";
   return reason === "UNREACHABLE" ? "elsewhere" : "stop";
 }
+function mayRepeat({ op }, { reason, status }) {
+  const isUnheard = reason === "DISCONNECTED" || reason === "UNREACHABLE" && status === void 0;
+  return reason === "DRAINING" || isUnheard && op !== "call";
+}
 
 // src/http_link.ts
 var CHANNELS_PER_STREAM = 32;
@@ -417,7 +346,6 @@ var HttpLink = class {
   #follow;
   #end = new AbortController();
   #streams = [];
-  #renewal;
   #token;
   #publishing = Promise.resolve();
   #isOpen = false;
@@ -426,7 +354,6 @@ var HttpLink = class {
     this.#token = token;
     this.#listener = listener;
     this.#follow = follow3;
-    this.#renewal = new Renewal(surroundings.tokens, (token2) => this.#restart(token2), listener.trouble);
     this.sync();
     if (this.#streams.length === 0) this.#start([]);
   }
@@ -457,7 +384,7 @@ var HttpLink = class {
           return await this.#authorised((token) => request(this.#surroundings, token, request2, either, onPart));
         } catch (thrown) {
           const error = this.#end.signal.aborted ? disconnected() : asError(thrown);
-          if (either.aborted || !isRepeatable(request2, error)) throw error;
+          if (either.aborted || !mayRepeat(request2, error)) throw error;
           await pause(pauseMs(failures, Math.random()), either);
         }
       }
@@ -471,7 +398,6 @@ var HttpLink = class {
     for (const { stop } of this.#streams) stop.signal.dispatchEvent(new Event("probe"));
   }
   close() {
-    this.#renewal.stop();
     this.#end.abort();
     for (const { stop } of this.#streams) stop.abort();
   }
@@ -486,41 +412,22 @@ var HttpLink = class {
         (token) => send(this.#surroundings, token, `${path}?${query}`, { signal, headers: { accept } })
       ),
       opened: () => this.#opened(),
-      expiring: (expiresInS) => this.#renewal.due(expiresInS)
+      expiring: (expiresInS) => void this.#surroundings.tokens.next(expiresInS).then((token) => this.#restart(token), this.#listener.trouble)
     };
     this.#follow(stream).catch((thrown) => {
-      if (!stop.signal.aborted) void this.#ended(channels, stop, asError(thrown));
+      if (!stop.signal.aborted) this.#ended(channels, stop, asError(thrown));
     });
     return { channels, stop };
   }
-  async #ended(channels, stop, error) {
+  #ended(channels, stop, error) {
     if (!isRefusal(error)) return this.#lose(error);
+    const { channel } = error.details;
+    const refused = channels.length > 1 ? channels.filter((name) => name === channel) : channels;
+    if (channels.length > 1 && refused.length === 0) return this.#lose(error);
     this.#opened();
-    const errors = channels.length > 1 ? await Promise.all(channels.map((channel) => this.#objection(channel))) : [error];
-    if (stop.signal.aborted) return;
-    if (!errors.some((each) => each !== void 0 && isRefusal(each))) {
-      return this.#lose(errors.find((each) => each !== void 0) ?? error);
-    }
     this.#streams = this.#streams.filter((stream) => stream.stop !== stop);
-    channels.forEach((channel, at) => {
-      const each = errors[at];
-      if (each !== void 0 && isRefusal(each)) this.#listener.refused(channel, each);
-    });
+    refused.forEach((name) => this.#listener.refused(name, error));
     this.sync();
-  }
-  /** What the hub has against a channel, by a poll that does not wait: a browser opens few connections at once, which streams
-   * would keep. */
-  async #objection(channel) {
-    const query = queryOf([channel], this.#surroundings.wanted());
-    query.set("wait", "0");
-    const ask = (token) => send(this.#surroundings, token, `v1/poll?${query}`, { signal: this.#end.signal });
-    try {
-      await (await this.#authorised(ask)).body?.cancel();
-    } catch (thrown) {
-      const error = asError(thrown);
-      if (error.status !== 410) return error;
-    }
-    return void 0;
   }
   #opened() {
     if (this.#isOpen || this.#end.signal.aborted) return;
@@ -553,9 +460,6 @@ var HttpLink = class {
 };
 function isRefusal(error) {
   return verdict(error) === "stop" && error.details !== void 0;
-}
-function isRepeatable({ op }, { reason, status }) {
-  return reason === "DRAINING" || reason === "UNREACHABLE" && status === void 0 && op !== "call";
 }
 function pause(ms, signal) {
   return new Promise((resolve) => {
@@ -590,7 +494,7 @@ function wordOf(since) {
 
 // src/longpoll.ts
 var WAIT_S = "25";
-var ANSWER_MS2 = 35e3;
+var ANSWER_MS = 35e3;
 var AGE_MAX_MS = 30 * 6e4;
 var longPoll = (surroundings, token, listener) => new HttpLink(surroundings, token, listener, follow);
 var follow = async (stream) => {
@@ -627,11 +531,11 @@ var follow = async (stream) => {
       more = true;
     }
   }
-  throw new FanlineError("DISCONNECTED", "another transport may work by now", { planned: true, retryAfterMs: 0 });
+  throw new FanlineError("DISCONNECTED", "time for another transport", { planned: true, retryAfterMs: 0 });
 };
 async function poll({ get, signal }, query) {
   const cut = new AbortController();
-  const timer = setTimeout(() => cut.abort(), ANSWER_MS2);
+  const timer = setTimeout(() => cut.abort(), ANSWER_MS);
   try {
     const response = await get("v1/poll", query, "application/json", AbortSignal.any([signal, cut.signal]));
     return await response.json();
@@ -750,7 +654,7 @@ var Memory = class {
   recall(now) {
     try {
       const belief = JSON.parse(this.#storage?.getItem(this.#key) ?? "null");
-      return belief !== null && belief.until > now && belief.until <= now + BELIEF_MS ? belief : void 0;
+      return belief && belief.until > now && belief.until <= now + BELIEF_MS ? belief : void 0;
     } catch {
       return void 0;
     }
@@ -784,10 +688,9 @@ function observePage(woken, doubted) {
     [window, "pageshow", shown],
     [document, "visibilitychange", shown]
   ];
-  for (const [target, type, handler] of observed) target.addEventListener(type, handler);
-  return () => {
-    for (const [target, type, handler] of observed) target.removeEventListener(type, handler);
-  };
+  const end = new AbortController();
+  for (const [target, type, handler] of observed) target.addEventListener(type, handler, { signal: end.signal });
+  return () => end.abort();
 }
 
 // src/requests.ts
@@ -801,9 +704,9 @@ var Requests = class {
   #closed;
   submit(request2, { timeoutMs = TIMEOUT_MS, onPart } = {}) {
     return new Promise((resolve, reject) => {
-      if (this.#closed !== void 0) return reject(this.#closed);
+      if (this.#closed) return reject(this.#closed);
       if (this.#entries.size >= WAITING_MAX) {
-        return reject(new FanlineError("QUEUE_FULL", `${WAITING_MAX} requests are waiting already`));
+        return reject(new FanlineError("QUEUE_FULL", `${WAITING_MAX} requests wait`));
       }
       const timeout = new AbortController();
       const timer = setTimeout(() => {
@@ -842,7 +745,7 @@ var Requests = class {
   }
   #send(entry) {
     const link = this.#link;
-    if (link === void 0 || entry.isSent) return;
+    if (!link || entry.isSent) return;
     entry.isSent = true;
     link.request(entry.request, entry.timeout.signal, entry.onPart).then(entry.settle, (thrown) => {
       const error = asError(thrown);
@@ -852,9 +755,6 @@ var Requests = class {
     });
   }
 };
-function mayRepeat({ op }, { reason }) {
-  return reason === "DRAINING" || reason === "DISCONNECTED" && op !== "call";
-}
 
 // src/event_stream.ts
 var LINE_MAX = 8 * 1024 * 1024;
@@ -879,7 +779,7 @@ function eventStream(dispatch) {
     const complete = (rest + piece).split(/\r\n|\n|\r(?!$)/);
     rest = complete.pop();
     complete.forEach(field);
-    if (rest.length > LINE_MAX) throw new RangeError("a line of the stream is too long");
+    if (rest.length > LINE_MAX) throw new RangeError("a line is too long");
   };
 }
 function empty() {
@@ -890,43 +790,35 @@ function empty() {
 var OPEN_TIMEOUT_MS = 1e4;
 
 // src/watchdog.ts
-var Watchdog = class {
-  #onQuiet;
-  #quietMs;
-  #until = 0;
-  #timer;
-  /** When the timer fires. */
-  #firesAt = Infinity;
-  constructor(quietMs, onQuiet) {
-    this.#quietMs = quietMs;
-    this.#onQuiet = onQuiet;
-    this.fed();
-  }
-  /** Something came: it may be quiet for so long from now, in milliseconds. */
-  fed(quietMs = this.#quietMs) {
-    this.#until = Date.now() + quietMs;
-    if (this.#until < this.#firesAt) this.#arm();
-  }
-  /** Looks now: a machine that slept has timers that did too. */
-  look() {
-    if (Date.now() < this.#until) return;
-    this.fed();
-    this.#onQuiet();
-  }
-  stop() {
-    clearTimeout(this.#timer);
-    this.#until = Infinity;
-  }
-  #arm() {
-    clearTimeout(this.#timer);
-    this.#firesAt = this.#until;
-    this.#timer = setTimeout(() => {
-      this.#firesAt = Infinity;
-      this.look();
-      if (this.#until < this.#firesAt) this.#arm();
-    }, this.#until - Date.now());
-  }
-};
+function watchdog(usualMs, onQuiet) {
+  let until;
+  let timer;
+  let firesAt = Infinity;
+  const fed = (quietMs = usualMs) => {
+    until = Date.now() + quietMs;
+    if (until < firesAt) arm();
+  };
+  const look = () => {
+    if (Date.now() < until) return;
+    fed();
+    onQuiet();
+  };
+  const arm = () => {
+    clearTimeout(timer);
+    firesAt = until;
+    timer = setTimeout(() => {
+      firesAt = Infinity;
+      look();
+      if (until < firesAt) arm();
+    }, until - Date.now());
+  };
+  const stop = () => {
+    clearTimeout(timer);
+    until = Infinity;
+  };
+  fed();
+  return { fed, look, stop };
+}
 
 // src/sse.ts
 var STREAM_TYPE = "text/event-stream";
@@ -935,14 +827,14 @@ var sse = (surroundings, token, listener) => new HttpLink(surroundings, token, l
 var follow2 = async (stream) => {
   const { channels, listener, signal } = stream;
   const cut = new AbortController();
-  let end = unreachable("no event stream over HTTP");
+  let end = unreachable("no event stream");
   let isOpen = false;
-  let watchdog = new Watchdog(OPEN_TIMEOUT_MS, () => cut.abort());
+  let dog = watchdog(OPEN_TIMEOUT_MS, () => cut.abort());
   const open = (starts, heartbeatS = HEARTBEAT_S) => {
     isOpen = true;
     end = disconnected();
-    watchdog.stop();
-    watchdog = new Watchdog(heartbeatS * 2500, () => cut.abort());
+    dog.stop();
+    dog = watchdog(heartbeatS * 2500, () => cut.abort());
     stream.opened();
     for (const channel of channels) listener.joined(channel, starts[channel] ?? {});
   };
@@ -958,28 +850,88 @@ var follow2 = async (stream) => {
     else if (event === "fanline.expiring") stream.expiring(said.expires_in);
     else if (event === "fanline.retry") end = new FanlineError("LIMIT_EXCEEDED", "overloaded", { status: 503, retryAfterMs });
     else if (event === "fanline.close" && said.reconnect === false) {
-      end = new FanlineError(said.reason, "the hub ended the stream for good", { status: 403 });
+      end = new FanlineError(said.reason, "the hub ended the stream", { status: 403 });
     } else if (!event.startsWith("fanline.")) listener.event(said);
   };
-  const look = () => watchdog.look();
-  signal.addEventListener("probe", look);
+  signal.addEventListener("probe", () => dog.look(), { signal: cut.signal });
   try {
     const response = await stream.get("v1/sse", stream.query(), STREAM_TYPE, AbortSignal.any([signal, cut.signal]));
     if (!response.headers.get("content-type")?.startsWith(STREAM_TYPE)) throw end;
     const push = eventStream(dispatch);
     await read(response, (text) => {
-      if (isOpen) watchdog.fed();
+      if (isOpen) dog.fed();
       push(text);
     });
   } catch (thrown) {
     const error = asError(thrown);
     if (error.status !== void 0 || error.reason !== "UNREACHABLE") end = error;
   } finally {
-    watchdog.stop();
-    signal.removeEventListener("probe", look);
+    dog.stop();
     cut.abort();
   }
   throw end;
+};
+
+// src/token.ts
+var ANSWER_MS2 = 3e4;
+var RENEWAL_MIN_MS = 3e3;
+var Tokens = class {
+  #source;
+  #token;
+  #asking;
+  #askedAt = 0;
+  #timer;
+  constructor(source) {
+    this.#source = source;
+    if (typeof source === "string") this.#token = source;
+  }
+  get renewable() {
+    return typeof this.#source === "function";
+  }
+  /** The token to use now; `undefined` when the application has none and leaves it to cookies. */
+  async current() {
+    return this.#source === void 0 ? void 0 : this.#token ?? this.renewed();
+  }
+  /** A new token. Whoever asks meanwhile gets the same. */
+  async renewed() {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = void 0;
+    });
+    return this.#asking;
+  }
+  /**
+   * The token after this one, which has so many seconds left: at once, but not before half of its life is over, as one that
+   * is short-lived from the start would be replaced again and again. Never without a callback.
+   */
+  next(expiresInS) {
+    const leftMs = expiresInS * 1e3 - (Date.now() - this.#askedAt);
+    const waitMs = leftMs > 0 ? Math.max(leftMs / 2, RENEWAL_MIN_MS) : 0;
+    return new Promise((resolve, reject) => {
+      clearTimeout(this.#timer);
+      if (this.renewable) this.#timer = setTimeout(() => this.renewed().then(resolve, reject), waitMs);
+    });
+  }
+  /** There is no link any more whose token could run out. */
+  stop() {
+    clearTimeout(this.#timer);
+  }
+  async #ask() {
+    let token = null;
+    let timer;
+    const silence = new Promise((_, reject) => {
+      timer = setTimeout(() => reject("no answer in time"), ANSWER_MS2);
+    });
+    try {
+      if (typeof this.#source === "function") token = await Promise.race([this.#source(), silence]);
+    } catch (thrown) {
+      throw new FanlineError("TOKEN_UNAVAILABLE", `the callback failed: ${thrown}`);
+    } finally {
+      clearTimeout(timer);
+    }
+    if (!token) throw new FanlineError("SIGNED_OUT", "there is no token");
+    this.#askedAt = Date.now();
+    return this.#token = token;
+  }
 };
 
 // src/websocket.ts
@@ -998,7 +950,6 @@ var WebSocketLink = class {
   #due = /* @__PURE__ */ new Map();
   /** The channels that this link is in, or has asked to be. */
   #joined = /* @__PURE__ */ new Set();
-  #renewal;
   #watchdog;
   #joinsDue = 0;
   /** Until it fires nothing is joined. */
@@ -1017,12 +968,7 @@ var WebSocketLink = class {
     const protocols = token === void 0 ? ["fanline.v1"] : ["fanline.v1", `fanline.bearer.${token}`];
     const socket = new surroundings.WebSocket(url.href, protocols);
     this.#socket = socket;
-    this.#watchdog = new Watchdog(OPEN_TIMEOUT_MS, () => this.#end(unreachable("no welcome over WebSocket")));
-    this.#renewal = new Renewal(
-      surroundings.tokens,
-      (token2) => this.#isOpen && this.#ask({ op: "auth", token: token2 }, { ...UNHEARD, reject: listener.trouble }),
-      listener.trouble
-    );
+    this.#watchdog = watchdog(OPEN_TIMEOUT_MS, () => this.#end(unreachable("no welcome")));
     socket.onmessage = ({ data }) => this.#receive(String(data));
     socket.onclose = ({ code, reason }) => this.#end(this.#lossOf(code, reason));
     socket.onerror = () => {
@@ -1035,7 +981,7 @@ var WebSocketLink = class {
       if (!wanted.has(channel)) this.#leave(channel);
     }
     for (const [channel, since] of wanted) {
-      if (this.#joinPause !== void 0 || this.#joinsDue >= JOINS_MAX) return;
+      if (this.#joinPause || this.#joinsDue >= JOINS_MAX) return;
       if (!this.#joined.has(channel)) this.#join(channel, since);
     }
   }
@@ -1065,7 +1011,7 @@ var WebSocketLink = class {
     try {
       frame = JSON.parse(text);
     } catch {
-      return this.#end(unreachable("what came over WebSocket is not from a hub"));
+      return this.#end(unreachable("this is no hub"));
     }
     const { op, id, channel, reason } = frame;
     if (id !== void 0) return this.#answered(id, frame);
@@ -1073,7 +1019,7 @@ var WebSocketLink = class {
     else if (op === "presence") this.#listener.presence(frame);
     else if (op === "gap") this.#listener.gap(frame);
     else if (op === "welcome") this.#welcomed(frame);
-    else if (op === "expiring") this.#renewal.due(frame.expires_in);
+    else if (op === "expiring") this.#renew(frame.expires_in);
     else if (op === "closing") this.#closing = frame;
     else if (op === "joined") {
       this.#place(channel, frame);
@@ -1083,9 +1029,17 @@ var WebSocketLink = class {
       this.#listener.left(channel, reason);
     } else if (op === "error") this.#listener.trouble(errorOf2(frame));
   }
+  /** Gives a new token in place: the connection and its channels stay. */
+  #renew(expiresInS) {
+    const { trouble } = this.#listener;
+    const use = (token) => {
+      if (this.#isOpen) this.#ask({ op: "auth", token }, { ...UNHEARD, reject: trouble });
+    };
+    this.#surroundings.tokens.next(expiresInS).then(use, trouble);
+  }
   #answered(id, frame) {
     const due = this.#due.get(id);
-    if (due === void 0) return;
+    if (!due) return;
     if (frame.more && frame.op === "reply") return due.onPart?.(frame.data);
     this.#due.delete(id);
     if (frame.op === "error") due.reject(errorOf2(frame));
@@ -1094,7 +1048,7 @@ var WebSocketLink = class {
   #welcomed({ ping_interval, channels }) {
     this.#isOpen = true;
     this.#watchdog.stop();
-    this.#watchdog = new Watchdog(ping_interval * 1e3, () => this.#onQuiet());
+    this.#watchdog = watchdog(ping_interval * 1e3, () => this.#onQuiet());
     this.#listener.opened();
     for (const [channel, start] of Object.entries(channels ?? {})) this.#place(channel, start);
     this.sync();
@@ -1145,7 +1099,7 @@ var WebSocketLink = class {
     this.#ask({ op: "ping" }, UNHEARD);
   }
   #onQuiet() {
-    if (this.#isDoubted) this.#end(unreachable("the hub does not answer"));
+    if (this.#isDoubted) this.#end(unreachable("no answer in time"));
     else this.#ping(PONG_TIMEOUT_MS);
   }
   #lossOf(code, text) {
@@ -1153,24 +1107,23 @@ var WebSocketLink = class {
     const status = code >= 4e3 ? code - 4e3 : reconnect === false ? 403 : void 0;
     const isTooBig = code === TOO_BIG;
     const unnamed = isTooBig ? "TOO_LARGE" : status === void 0 ? "UNREACHABLE" : "DISCONNECTED";
-    return new FanlineError(reason ?? unnamed, text || `the connection was closed with code ${code}`, {
+    return new FanlineError(reason ?? unnamed, text || `closed with code ${code}`, {
       status,
       retryAfterMs: retry_after_ms,
       planned: status === void 0 && (reconnect === true || code === SERVICE_RESTART || isTooBig)
     });
   }
   #end(error) {
-    if (this.#socket === void 0) return;
+    if (!this.#socket) return;
     this.#stop(void 0, error.reason === "TOO_LARGE" ? error : disconnected());
     this.#listener.lost(error);
   }
   #stop(code, error = disconnected()) {
     const socket = this.#socket;
-    if (socket === void 0) return;
+    if (!socket) return;
     this.#socket = void 0;
     this.#isOpen = false;
     this.#watchdog.stop();
-    this.#renewal.stop();
     clearTimeout(this.#joinPause);
     socket.onmessage = null;
     socket.onclose = null;
@@ -1260,7 +1213,7 @@ var Client = class {
    * channel is not followed. */
   channel(name, options = {}) {
     let channel = this.#channels.get(name);
-    if (channel === void 0) {
+    if (!channel) {
       channel = new Channel(
         name,
         {
@@ -1292,7 +1245,7 @@ var Client = class {
   }
   #available(names) {
     const here = names.filter((name) => TRANSPORTS[name] && (name !== "websocket" || this.#surroundings.WebSocket));
-    if (here.length === 0) throw new RangeError(`none of these transports can be used here: ${names}`);
+    if (here.length === 0) throw new RangeError(`no transport works here: ${names}`);
     return here;
   }
   #feed(input) {
@@ -1323,7 +1276,7 @@ var Client = class {
       case "finish": {
         clearTimeout(this.#timer);
         this.#unobserve();
-        const error = effect.loss === void 0 ? closed() : this.#error;
+        const error = effect.loss ? this.#error : closed();
         this.#requests.close(error);
         for (const channel of this.#channels.values()) channel.closed(error);
       }
@@ -1359,7 +1312,7 @@ var Client = class {
       // A channel that the hub put the client into is there for handlers to be added.
       joined: (name, start, byHub = false) => (byHub && now() ? this.channel(name) : at(name))?.joined(start, byHub),
       refused: (name, error) => at(name)?.refused(error),
-      left: (name, reason) => at(name)?.refused(new FanlineError(reason, `the hub ended the membership in ${name}`)),
+      left: (name, reason) => at(name)?.refused(new FanlineError(reason, `the hub ended ${name}`)),
       event: (event) => at(event.channel)?.take(event),
       moved: (name, position) => at(name)?.moved(position),
       gap: (gap) => at(gap.channel)?.lost(gap),
@@ -1373,12 +1326,13 @@ var Client = class {
   #unlink() {
     this.#link = void 0;
     this.#requests.detach();
+    this.#surroundings.tokens.stop();
     for (const channel of this.#channels.values()) channel.disconnected();
   }
   #wanted() {
     const wanted = /* @__PURE__ */ new Map();
     for (const [name, channel] of this.#channels) {
-      if (channel.wanted !== void 0) wanted.set(name, channel.wanted.since);
+      if (channel.wanted) wanted.set(name, channel.wanted.since);
     }
     return wanted;
   }

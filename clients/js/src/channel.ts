@@ -55,12 +55,6 @@ export interface Host {
   trouble(error: FanlineError): void;
 }
 
-/** Somebody who waits for a channel. */
-interface Joining {
-  resolve(start: Start): void;
-  reject(error: FanlineError): void;
-}
-
 export class Channel<Events extends EventMap = Record<string, unknown>> {
   readonly name: string;
   readonly #host: Host;
@@ -70,7 +64,7 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
   readonly #starts = new Listeners<Start>();
   readonly #errors = new Listeners<FanlineError>();
   /** Who waits to hear that the channel is joined. */
-  readonly #joining: Joining[] = [];
+  readonly #joining: ((outcome: Start | FanlineError) => void)[] = [];
   #closed: FanlineError | undefined;
   #since: string | undefined;
   #position: Position | undefined;
@@ -126,17 +120,19 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
   /** Joins the channel, if it is not joined, and says when the hub has it. Rejects with why it may not be, with
    * `NOT_JOINED` when it is left before, or with why the client was closed. */
   join(): Promise<Start> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    if (this.#closed) return Promise.reject(this.#closed);
     this.#want();
     if (this.#isJoined) return Promise.resolve(this.#position === undefined ? {} : { position: this.#position });
-    return new Promise((resolve, reject) => this.#joining.push({ resolve, reject }));
+    return new Promise((resolve, reject) =>
+      this.#joining.push((outcome) => (outcome instanceof FanlineError ? reject(outcome) : resolve(outcome))),
+    );
   }
 
   /** Leaves the channel. Its handlers stay, for the case that it is joined again; it starts with the next event then. */
   leave(): void {
     this.#since = this.#position = undefined;
     this.#drop();
-    this.#settle(({ reject }) => reject(new FanlineError("NOT_JOINED", `${this.name} was left before it was joined`)));
+    this.#settle(new FanlineError("NOT_JOINED", `${this.name} was left`));
   }
 
   async publish<Type extends TypeOf<Events>>(
@@ -194,7 +190,7 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
     }
     this.#isJoined = true;
     this.#starts.emit(start);
-    this.#settle(({ resolve }) => resolve(start));
+    this.#settle(start);
   }
 
   /** @internal */
@@ -224,7 +220,7 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
     this.#closed = error;
     this.#isWanted = this.#isJoined = false;
     this.#errors.emit(error);
-    this.#settle(({ reject }) => reject(error));
+    this.#settle(error);
   }
 
   /** @internal */
@@ -233,16 +229,16 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
     this.#drop();
     if (this.#errors.size > 0) this.#errors.emit(error);
     else if (this.#joining.length === 0) this.#host.trouble(error);
-    this.#settle(({ reject }) => reject(error));
+    this.#settle(error);
   }
 
   /** Tells whoever waits for the channel, once. */
-  #settle(tell: (waiting: Joining) => void): void {
-    this.#joining.splice(0).forEach(tell);
+  #settle(outcome: Start | FanlineError): void {
+    for (const settle of this.#joining.splice(0)) settle(outcome);
   }
 
   #want(): void {
-    if (this.#isWanted || this.#closed !== undefined) return;
+    if (this.#isWanted || this.#closed) return;
     this.#isWanted = true;
     this.#host.changed(true);
   }
@@ -255,5 +251,5 @@ export class Channel<Events extends EventMap = Record<string, unknown>> {
 
 /** 128 bits of chance: no other publish has the same. Pages without TLS have no `randomUUID`. */
 function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("");
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }

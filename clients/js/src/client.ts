@@ -139,7 +139,7 @@ export class Client<Events extends EventMap = Record<string, unknown>> {
    * channel is not followed. */
   channel(name: string, options: ChannelOptions = {}): Channel<Events> {
     let channel = this.#channels.get(name);
-    if (channel === undefined) {
+    if (!channel) {
       channel = new Channel<Events>(
         name,
         {
@@ -175,7 +175,7 @@ export class Client<Events extends EventMap = Record<string, unknown>> {
 
   #available(names: readonly TransportName[]): readonly TransportName[] {
     const here = names.filter((name) => TRANSPORTS[name] && (name !== "websocket" || this.#surroundings.WebSocket));
-    if (here.length === 0) throw new RangeError(`none of these transports can be used here: ${names}`);
+    if (here.length === 0) throw new RangeError(`no transport works here: ${names}`);
     return here;
   }
 
@@ -208,7 +208,7 @@ export class Client<Events extends EventMap = Record<string, unknown>> {
       case "finish": {
         clearTimeout(this.#timer);
         this.#unobserve();
-        const error = effect.loss === undefined ? closed() : this.#error!;
+        const error = effect.loss ? this.#error! : closed();
         this.#requests.close(error);
         for (const channel of this.#channels.values()) channel.closed(error);
       }
@@ -246,7 +246,7 @@ export class Client<Events extends EventMap = Record<string, unknown>> {
       // A channel that the hub put the client into is there for handlers to be added.
       joined: (name, start, byHub = false) => (byHub && now() ? this.channel(name) : at(name))?.joined(start, byHub),
       refused: (name, error) => at(name)?.refused(error),
-      left: (name, reason) => at(name)?.refused(new FanlineError(reason, `the hub ended the membership in ${name}`)),
+      left: (name, reason) => at(name)?.refused(new FanlineError(reason, `the hub ended ${name}`)),
       event: (event) => at(event.channel)?.take(event),
       moved: (name, position) => at(name)?.moved(position),
       gap: (gap) => at(gap.channel)?.lost(gap),
@@ -261,13 +261,14 @@ export class Client<Events extends EventMap = Record<string, unknown>> {
   #unlink(): void {
     this.#link = undefined;
     this.#requests.detach();
+    this.#surroundings.tokens.stop();
     for (const channel of this.#channels.values()) channel.disconnected();
   }
 
   #wanted(): ReadonlyMap<string, string | undefined> {
     const wanted = new Map<string, string | undefined>();
     for (const [name, channel] of this.#channels) {
-      if (channel.wanted !== undefined) wanted.set(name, channel.wanted.since);
+      if (channel.wanted) wanted.set(name, channel.wanted.since);
     }
     return wanted;
   }

@@ -63,7 +63,7 @@ export function unreachable(message: string, status?: number): FanlineError {
 }
 
 export function disconnected(): FanlineError {
-  return new FanlineError("DISCONNECTED", "the connection went before the answer came");
+  return new FanlineError("DISCONNECTED", "the connection was lost");
 }
 
 /** Whatever was thrown, as something with a reason. */

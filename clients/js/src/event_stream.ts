@@ -36,7 +36,7 @@ export function eventStream(dispatch: (block: Block) => void): (piece: string) =
     const complete = (rest + piece).split(/\r\n|\n|\r(?!$)/);
     rest = complete.pop()!;
     complete.forEach(field);
-    if (rest.length > LINE_MAX) throw new RangeError("a line of the stream is too long");
+    if (rest.length > LINE_MAX) throw new RangeError("a line is too long");
   };
 }
 

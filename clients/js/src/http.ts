@@ -8,6 +8,8 @@ export interface Problem {
   readonly reason?: string;
   readonly detail?: string;
   readonly field?: string;
+  /** The one at fault, of several. */
+  readonly channel?: string;
 }
 
 /** Sends a request with this token. Rejects with what the hub said, or `UNREACHABLE`. */

@@ -4,11 +4,10 @@
 import { pauseMs } from "./backoff.js";
 import { cursorOf } from "./cursor.js";
 import { asError, disconnected, type FanlineError } from "./errors.js";
-import { send } from "./http.js";
+import { send, type Problem } from "./http.js";
 import type { Link, Listener, Surroundings } from "./link.js";
-import { Renewal } from "./token.js";
 import { request as uplink } from "./uplink.js";
-import { verdict } from "./verdict.js";
+import { mayRepeat, verdict } from "./verdict.js";
 import type { Answer, Request } from "./wire.js";
 
 /** The hub takes no more channels in one request (`limits.channels_per_request`). */
@@ -39,7 +38,6 @@ export class HttpLink implements Link {
   readonly #follow: Follow;
   readonly #end = new AbortController();
   #streams: { readonly channels: readonly string[]; readonly stop: AbortController }[] = [];
-  readonly #renewal: Renewal;
   #token: string | undefined;
   #publishing: Promise<unknown> = Promise.resolve();
   #isOpen = false;
@@ -54,7 +52,6 @@ export class HttpLink implements Link {
     this.#token = token;
     this.#listener = listener;
     this.#follow = follow;
-    this.#renewal = new Renewal(surroundings.tokens, (token) => this.#restart(token), listener.trouble);
     this.sync();
     // A request for no channel tells as well whether this transport works: a hub that minds has let it through.
     if (this.#streams.length === 0) this.#start([]);
@@ -89,7 +86,7 @@ export class HttpLink implements Link {
           return await this.#authorised((token) => uplink(this.#surroundings, token, request, either, onPart));
         } catch (thrown) {
           const error = this.#end.signal.aborted ? disconnected() : asError(thrown);
-          if (either.aborted || !isRepeatable(request, error)) throw error;
+          if (either.aborted || !mayRepeat(request, error)) throw error;
           await pause(pauseMs(failures, Math.random()), either);
         }
       }
@@ -106,7 +103,6 @@ export class HttpLink implements Link {
   }
 
   close(): void {
-    this.#renewal.stop();
     this.#end.abort();
     for (const { stop } of this.#streams) stop.abort();
   }
@@ -123,48 +119,25 @@ export class HttpLink implements Link {
           send(this.#surroundings, token, `${path}?${query}`, { signal, headers: { accept } }),
         ),
       opened: () => this.#opened(),
-      expiring: (expiresInS) => this.#renewal.due(expiresInS),
+      expiring: (expiresInS) =>
+        void this.#surroundings.tokens.next(expiresInS).then((token) => this.#restart(token), this.#listener.trouble),
     };
     this.#follow(stream).catch((thrown) => {
-      if (!stop.signal.aborted) void this.#ended(channels, stop, asError(thrown));
+      if (!stop.signal.aborted) this.#ended(channels, stop, asError(thrown));
     });
     return { channels, stop };
   }
 
-  async #ended(channels: readonly string[], stop: AbortController, error: FanlineError): Promise<void> {
-    // What the hub will not have in a request is one of its channels.
+  #ended(channels: readonly string[], stop: AbortController, error: FanlineError): void {
     if (!isRefusal(error)) return this.#lose(error);
+    // What the hub will not have in a request is one of its channels, and it says which; or that there is none.
+    const { channel } = error.details as Problem;
+    const refused = channels.length > 1 ? channels.filter((name) => name === channel) : channels;
+    if (channels.length > 1 && refused.length === 0) return this.#lose(error);
     this.#opened();
-    // One of a group is refused, and the others with it: each is asked for alone.
-    const errors = channels.length > 1 ? await Promise.all(channels.map((channel) => this.#objection(channel))) : [error];
-    // Meanwhile the group may have got another stream.
-    if (stop.signal.aborted) return;
-    if (!errors.some((each) => each !== undefined && isRefusal(each))) {
-      return this.#lose(errors.find((each) => each !== undefined) ?? error);
-    }
     this.#streams = this.#streams.filter((stream) => stream.stop !== stop);
-    channels.forEach((channel, at) => {
-      const each = errors[at];
-      if (each !== undefined && isRefusal(each)) this.#listener.refused(channel, each);
-    });
+    refused.forEach((name) => this.#listener.refused(name, error));
     this.sync();
-  }
-
-  /** What the hub has against a channel, by a poll that does not wait: a browser opens few connections at once, which streams
-   * would keep. */
-  async #objection(channel: string): Promise<FanlineError | undefined> {
-    const query = queryOf([channel], this.#surroundings.wanted());
-    query.set("wait", "0");
-    const ask = (token: string | undefined): Promise<Response> =>
-      send(this.#surroundings, token, `v1/poll?${query}`, { signal: this.#end.signal });
-    try {
-      await (await this.#authorised(ask)).body?.cancel();
-    } catch (thrown) {
-      const error = asError(thrown);
-      // It has lost the position, not the right.
-      if (error.status !== 410) return error;
-    }
-    return undefined;
   }
 
   #opened(): void {
@@ -203,12 +176,6 @@ export class HttpLink implements Link {
 /** Whether the hub says, in a problem document, that coming back the same way cannot help. */
 function isRefusal(error: FanlineError): boolean {
   return verdict(error) === "stop" && error.details !== undefined;
-}
-
-/** A draining hub carries out nothing new; behind the same address is another. Nothing heard is harmless for all but a
- * call: a publish has an idempotency key. */
-function isRepeatable({ op }: Request, { reason, status }: FanlineError): boolean {
-  return reason === "DRAINING" || (reason === "UNREACHABLE" && status === undefined && op !== "call");
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -70,7 +70,7 @@ const follow: Follow = async (stream) => {
       more = true;
     }
   }
-  throw new FanlineError("DISCONNECTED", "another transport may work by now", { planned: true, retryAfterMs: 0 });
+  throw new FanlineError("DISCONNECTED", "time for another transport", { planned: true, retryAfterMs: 0 });
 };
 
 async function poll({ get, signal }: Stream, query: URLSearchParams): Promise<Batch> {

@@ -20,7 +20,7 @@ export class Memory {
   recall(now: number): Belief | undefined {
     try {
       const belief = JSON.parse(this.#storage?.getItem(this.#key) ?? "null") as Belief | null;
-      return belief !== null && belief.until > now && belief.until <= now + BELIEF_MS ? belief : undefined;
+      return belief && belief.until > now && belief.until <= now + BELIEF_MS ? belief : undefined;
     } catch {
       // A page may be forbidden to store, and anybody may have written there, or a page whose clock was wrong.
       return undefined;

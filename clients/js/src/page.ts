@@ -13,8 +13,7 @@ export function observePage(woken: () => void, doubted: () => void): () => void 
     [window, "pageshow", shown],
     [document, "visibilitychange", shown],
   ];
-  for (const [target, type, handler] of observed) target.addEventListener(type, handler);
-  return () => {
-    for (const [target, type, handler] of observed) target.removeEventListener(type, handler);
-  };
+  const end = new AbortController();
+  for (const [target, type, handler] of observed) target.addEventListener(type, handler, { signal: end.signal });
+  return () => end.abort();
 }

@@ -8,6 +8,7 @@
 import { FanlineError, asError } from "./errors.js";
 import type { Link } from "./link.js";
 import { tell } from "./listeners.js";
+import { mayRepeat } from "./verdict.js";
 import type { Answer, Request } from "./wire.js";
 
 /** How long a request may take when the application says nothing, in milliseconds. */
@@ -40,9 +41,9 @@ export class Requests {
 
   submit(request: Request, { timeoutMs = TIMEOUT_MS, onPart }: RequestOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      if (this.#closed !== undefined) return reject(this.#closed);
+      if (this.#closed) return reject(this.#closed);
       if (this.#entries.size >= WAITING_MAX) {
-        return reject(new FanlineError("QUEUE_FULL", `${WAITING_MAX} requests are waiting already`));
+        return reject(new FanlineError("QUEUE_FULL", `${WAITING_MAX} requests wait`));
       }
       const timeout = new AbortController();
       const timer = setTimeout(() => {
@@ -85,7 +86,7 @@ export class Requests {
 
   #send(entry: Entry): void {
     const link = this.#link;
-    if (link === undefined || entry.isSent) return;
+    if (!link || entry.isSent) return;
     entry.isSent = true;
     link.request(entry.request, entry.timeout.signal, entry.onPart).then(entry.settle, (thrown) => {
       const error = asError(thrown);
@@ -95,9 +96,4 @@ export class Requests {
       if (this.#link !== link) this.#send(entry);
     });
   }
-}
-
-/** A draining hub carries out nothing new and ends the connection soon. */
-function mayRepeat({ op }: Request, { reason }: FanlineError): boolean {
-  return reason === "DRAINING" || (reason === "DISCONNECTED" && op !== "call");
 }

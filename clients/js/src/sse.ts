@@ -6,7 +6,7 @@ import { eventStream, type Block } from "./event_stream.js";
 import { read } from "./http.js";
 import { HttpLink, type Follow } from "./http_link.js";
 import { OPEN_TIMEOUT_MS, type Transport } from "./link.js";
-import { Watchdog } from "./watchdog.js";
+import { watchdog } from "./watchdog.js";
 import type { FanlineEvent, Gap, PresenceChange, Start } from "./wire.js";
 
 const STREAM_TYPE = "text/event-stream";
@@ -20,16 +20,16 @@ const follow: Follow = async (stream) => {
   const { channels, listener, signal } = stream;
   const cut = new AbortController();
   // How it will have ended. Something on the way that buffers answers never lets the first block through.
-  let end = unreachable("no event stream over HTTP");
+  let end = unreachable("no event stream");
   let isOpen = false;
-  let watchdog = new Watchdog(OPEN_TIMEOUT_MS, () => cut.abort());
+  let dog = watchdog(OPEN_TIMEOUT_MS, () => cut.abort());
 
   const open = (starts: Readonly<Record<string, Start>>, heartbeatS = HEARTBEAT_S): void => {
     isOpen = true;
     end = disconnected();
-    watchdog.stop();
+    dog.stop();
     // Two heartbeats and some more: that is no silence but an absence.
-    watchdog = new Watchdog(heartbeatS * 2500, () => cut.abort());
+    dog = watchdog(heartbeatS * 2500, () => cut.abort());
     stream.opened();
     for (const channel of channels) listener.joined(channel, starts[channel] ?? {});
   };
@@ -47,26 +47,24 @@ const follow: Follow = async (stream) => {
     else if (event === "fanline.expiring") stream.expiring(said.expires_in);
     else if (event === "fanline.retry") end = new FanlineError("LIMIT_EXCEEDED", "overloaded", { status: 503, retryAfterMs });
     else if (event === "fanline.close" && said.reconnect === false) {
-      end = new FanlineError(said.reason, "the hub ended the stream for good", { status: 403 });
+      end = new FanlineError(said.reason, "the hub ended the stream", { status: 403 });
     } else if (!event.startsWith("fanline.")) listener.event(said as FanlineEvent);
   };
 
-  const look = (): void => watchdog.look();
-  signal.addEventListener("probe", look);
+  signal.addEventListener("probe", () => dog.look(), { signal: cut.signal });
   try {
     const response = await stream.get("v1/sse", stream.query(), STREAM_TYPE, AbortSignal.any([signal, cut.signal]));
     if (!response.headers.get("content-type")?.startsWith(STREAM_TYPE)) throw end;
     const push = eventStream(dispatch);
     await read(response, (text) => {
-      if (isOpen) watchdog.fed();
+      if (isOpen) dog.fed();
       push(text);
     });
   } catch (thrown) {
     const error = asError(thrown);
     if (error.status !== undefined || error.reason !== "UNREACHABLE") end = error;
   } finally {
-    watchdog.stop();
-    signal.removeEventListener("probe", look);
+    dog.stop();
     cut.abort();
   }
   throw end;

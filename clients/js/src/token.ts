@@ -15,6 +15,7 @@ export class Tokens {
   #token: string | undefined;
   #asking: Promise<string> | undefined;
   #askedAt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(source: TokenSource | undefined) {
     this.#source = source;
@@ -39,57 +40,38 @@ export class Tokens {
   }
 
   /**
-   * When to ask for the next token, in milliseconds from now, if this one has so many seconds left: now, but not before
-   * half of its life is over. One that is short-lived from the start would be replaced again and again.
+   * The token after this one, which has so many seconds left: at once, but not before half of its life is over, as one that
+   * is short-lived from the start would be replaced again and again. Never without a callback.
    */
-  renewalMs(expiresInS: number): number {
+  next(expiresInS: number): Promise<string> {
     const leftMs = expiresInS * 1000 - (Date.now() - this.#askedAt);
-    return leftMs > 0 ? Math.max(leftMs / 2, RENEWAL_MIN_MS) : 0;
+    const waitMs = leftMs > 0 ? Math.max(leftMs / 2, RENEWAL_MIN_MS) : 0;
+    return new Promise((resolve, reject) => {
+      clearTimeout(this.#timer);
+      if (this.renewable) this.#timer = setTimeout(() => this.renewed().then(resolve, reject), waitMs);
+    });
+  }
+
+  /** There is no link any more whose token could run out. */
+  stop(): void {
+    clearTimeout(this.#timer);
   }
 
   async #ask(): Promise<string> {
     let token: string | null = null;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject("it does not answer"), ANSWER_MS);
+      timer = setTimeout(() => reject("no answer in time"), ANSWER_MS);
     });
     try {
       if (typeof this.#source === "function") token = await Promise.race([this.#source(), silence]);
     } catch (thrown) {
-      throw new FanlineError("TOKEN_UNAVAILABLE", `the token callback failed: ${thrown}`);
+      throw new FanlineError("TOKEN_UNAVAILABLE", `the callback failed: ${thrown}`);
     } finally {
       clearTimeout(timer);
     }
     if (!token) throw new FanlineError("SIGNED_OUT", "there is no token");
     this.#askedAt = Date.now();
     return (this.#token = token);
-  }
-}
-
-/** Replaces the token of a link before it runs out. */
-export class Renewal {
-  readonly #tokens: Tokens;
-  readonly #use: (token: string) => void;
-  readonly #trouble: (error: FanlineError) => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(tokens: Tokens, use: (token: string) => void, trouble: (error: FanlineError) => void) {
-    this.#tokens = tokens;
-    this.#use = use;
-    this.#trouble = trouble;
-  }
-
-  /** The token has so many seconds left. Where there is no other to be had, the hub ends the link, and says why. */
-  due(expiresInS: number): void {
-    if (!this.#tokens.renewable) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => void this.#tokens.renewed().then(this.#use, this.#trouble),
-      this.#tokens.renewalMs(expiresInS),
-    );
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
   }
 }

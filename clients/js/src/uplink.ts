@@ -26,10 +26,9 @@ export async function request(
     method: "POST",
     signal,
     body: JSON.stringify(fields),
-    headers: { "content-type": JSON_TYPE, accept: onPart === undefined ? JSON_TYPE : LINES_TYPE },
+    headers: { "content-type": JSON_TYPE, accept: onPart ? LINES_TYPE : JSON_TYPE },
   });
-  if (onPart === undefined) return (await response.json()) as Answer;
-  return lastLine(response, onPart);
+  return onPart ? lastLine(response, onPart) : ((await response.json()) as Answer);
 }
 
 async function lastLine(response: Response, onPart: (data: unknown) => void): Promise<Answer> {

@@ -1,6 +1,7 @@
-// What a loss asks for: the retry policy of the protocol, and nothing else.
+// What a loss asks for: the retry policy of the protocol, of links and of requests, and nothing else.
 
 import type { Loss } from "./errors.js";
+import type { Request } from "./wire.js";
 
 /**
  * - `stop`: coming back the same way cannot help.
@@ -20,4 +21,11 @@ export function verdict({ reason, status, planned }: Loss): Verdict {
   // A refusal in the hub's words stands whatever the transport. Without them it is from something on the way, which
   // may mind one transport only.
   return reason === "UNREACHABLE" ? "elsewhere" : "stop";
+}
+
+/** Whether a request that failed may be sent again. A draining hub carries out nothing new; behind the same address is
+ * another. Nothing heard is harmless for all but a call: a publish has an idempotency key. */
+export function mayRepeat({ op }: Request, { reason, status }: Loss): boolean {
+  const isUnheard = reason === "DISCONNECTED" || (reason === "UNREACHABLE" && status === undefined);
+  return reason === "DRAINING" || (isUnheard && op !== "call");
 }

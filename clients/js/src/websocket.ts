@@ -2,8 +2,7 @@
 
 import { FanlineError, disconnected, unreachable } from "./errors.js";
 import { OPEN_TIMEOUT_MS, type Link, type Listener, type Surroundings, type Transport } from "./link.js";
-import { Renewal } from "./token.js";
-import { Watchdog } from "./watchdog.js";
+import { watchdog, type Watchdog } from "./watchdog.js";
 import type { Answer, FanlineEvent, Gap, PresenceChange, Request, Start } from "./wire.js";
 
 export const webSocket: Transport = (surroundings, token, listener) =>
@@ -55,7 +54,6 @@ class WebSocketLink implements Link {
   readonly #due = new Map<number, Due>();
   /** The channels that this link is in, or has asked to be. */
   readonly #joined = new Set<string>();
-  readonly #renewal: Renewal;
   #watchdog: Watchdog;
   #joinsDue = 0;
   /** Until it fires nothing is joined. */
@@ -76,13 +74,7 @@ class WebSocketLink implements Link {
     const protocols = token === undefined ? ["fanline.v1"] : ["fanline.v1", `fanline.bearer.${token}`];
     const socket = new surroundings.WebSocket!(url.href, protocols);
     this.#socket = socket;
-    this.#watchdog = new Watchdog(OPEN_TIMEOUT_MS, () => this.#end(unreachable("no welcome over WebSocket")));
-    // A new token in place: the connection and its channels stay.
-    this.#renewal = new Renewal(
-      surroundings.tokens,
-      (token) => this.#isOpen && this.#ask({ op: "auth", token }, { ...UNHEARD, reject: listener.trouble }),
-      listener.trouble,
-    );
+    this.#watchdog = watchdog(OPEN_TIMEOUT_MS, () => this.#end(unreachable("no welcome")));
     socket.onmessage = ({ data }) => this.#receive(String(data));
     socket.onclose = ({ code, reason }) => this.#end(this.#lossOf(code, reason));
     // A close follows, and says what there is to say.
@@ -96,7 +88,7 @@ class WebSocketLink implements Link {
       if (!wanted.has(channel)) this.#leave(channel);
     }
     for (const [channel, since] of wanted) {
-      if (this.#joinPause !== undefined || this.#joinsDue >= JOINS_MAX) return;
+      if (this.#joinPause || this.#joinsDue >= JOINS_MAX) return;
       if (!this.#joined.has(channel)) this.#join(channel, since);
     }
   }
@@ -131,7 +123,7 @@ class WebSocketLink implements Link {
     try {
       frame = JSON.parse(text) as Frame;
     } catch {
-      return this.#end(unreachable("what came over WebSocket is not from a hub"));
+      return this.#end(unreachable("this is no hub"));
     }
     const { op, id, channel, reason } = frame;
     if (id !== undefined) return this.#answered(id, frame);
@@ -139,7 +131,7 @@ class WebSocketLink implements Link {
     else if (op === "presence") this.#listener.presence(frame);
     else if (op === "gap") this.#listener.gap(frame);
     else if (op === "welcome") this.#welcomed(frame);
-    else if (op === "expiring") this.#renewal.due(frame.expires_in!);
+    else if (op === "expiring") this.#renew(frame.expires_in!);
     else if (op === "closing") this.#closing = frame;
     else if (op === "joined") {
       this.#place(channel, frame);
@@ -150,9 +142,18 @@ class WebSocketLink implements Link {
     } else if (op === "error") this.#listener.trouble(errorOf(frame));
   }
 
+  /** Gives a new token in place: the connection and its channels stay. */
+  #renew(expiresInS: number): void {
+    const { trouble } = this.#listener;
+    const use = (token: string): void => {
+      if (this.#isOpen) this.#ask({ op: "auth", token }, { ...UNHEARD, reject: trouble });
+    };
+    this.#surroundings.tokens.next(expiresInS).then(use, trouble);
+  }
+
   #answered(id: number, frame: Frame): void {
     const due = this.#due.get(id);
-    if (due === undefined) return;
+    if (!due) return;
     if (frame.more && frame.op === "reply") return due.onPart?.(frame.data);
     this.#due.delete(id);
     if (frame.op === "error") due.reject(errorOf(frame));
@@ -163,7 +164,7 @@ class WebSocketLink implements Link {
     this.#isOpen = true;
     this.#watchdog.stop();
     // The hub's own pings are answered below JavaScript, which never sees them.
-    this.#watchdog = new Watchdog(ping_interval! * 1000, () => this.#onQuiet());
+    this.#watchdog = watchdog(ping_interval! * 1000, () => this.#onQuiet());
     this.#listener.opened();
     for (const [channel, start] of Object.entries(channels ?? {})) this.#place(channel, start);
     this.sync();
@@ -224,7 +225,7 @@ class WebSocketLink implements Link {
   }
 
   #onQuiet(): void {
-    if (this.#isDoubted) this.#end(unreachable("the hub does not answer"));
+    if (this.#isDoubted) this.#end(unreachable("no answer in time"));
     else this.#ping(PONG_TIMEOUT_MS);
   }
 
@@ -233,7 +234,7 @@ class WebSocketLink implements Link {
     const status = code >= 4000 ? code - 4000 : reconnect === false ? 403 : undefined;
     const isTooBig = code === TOO_BIG;
     const unnamed = isTooBig ? "TOO_LARGE" : status === undefined ? "UNREACHABLE" : "DISCONNECTED";
-    return new FanlineError(reason ?? unnamed, text || `the connection was closed with code ${code}`, {
+    return new FanlineError(reason ?? unnamed, text || `closed with code ${code}`, {
       status,
       retryAfterMs: retry_after_ms,
       planned: status === undefined && (reconnect === true || code === SERVICE_RESTART || isTooBig),
@@ -241,7 +242,7 @@ class WebSocketLink implements Link {
   }
 
   #end(error: FanlineError): void {
-    if (this.#socket === undefined) return;
+    if (!this.#socket) return;
     // The hub does not say which frame was too large: none of those under way is sent again.
     this.#stop(undefined, error.reason === "TOO_LARGE" ? error : disconnected());
     this.#listener.lost(error);
@@ -249,11 +250,10 @@ class WebSocketLink implements Link {
 
   #stop(code?: number, error = disconnected()): void {
     const socket = this.#socket;
-    if (socket === undefined) return;
+    if (!socket) return;
     this.#socket = undefined;
     this.#isOpen = false;
     this.#watchdog.stop();
-    this.#renewal.stop();
     clearTimeout(this.#joinPause);
     socket.onmessage = null;
     socket.onclose = null;

@@ -35,7 +35,8 @@ function stream(text: string, signal: AbortSignal): Response {
   return new Response(body, { headers: { "content-type": "text/event-stream" } });
 }
 
-const problem = (status: number, reason: string): Response => Response.json({ status, reason, detail: "no" }, { status });
+const problem = (status: number, reason: string, channel?: string): Response =>
+  Response.json({ status, reason, detail: "no", channel }, { status });
 const open = (channels: readonly string[]): string => {
   const starts = Object.fromEntries(channels.map((channel) => [channel, { position: "e-1" }]));
   return `event: fanline.open\nretry: 1200\ndata: ${JSON.stringify({ channels: starts })}\n\n`;
@@ -90,8 +91,8 @@ test("channels among which some are refused share one stream in the end, however
   let most = 0;
   const hub = surroundings((url, signal) => {
     const channels = url.searchParams.getAll("channel");
-    if (channels.includes("chat:3") || channels.includes("chat:11")) return problem(403, "PERMISSION_DENIED");
-    if (url.pathname === "/v1/poll") return Response.json({ events: [], cursor: "e-1", more: false, channels: {} });
+    const bad = channels.find((name) => name === "chat:3" || name === "chat:11");
+    if (bad !== undefined) return problem(403, "PERMISSION_DENIED", bad);
     streams.add(signal);
     signal.addEventListener("abort", () => streams.delete(signal));
     most = Math.max(most, streams.size);
@@ -116,15 +117,22 @@ test("channels among which some are refused share one stream in the end, however
 
 test("a group that is refused though none of its channels is ends the link, once", async () => {
   let asked = 0;
-  const hub = surroundings((url) => {
+  const hub = surroundings(() => {
     asked += 1;
-    if (url.pathname === "/v1/poll") return problem(429, "RATE_LIMITED");
-    return problem(403, "PERMISSION_DENIED");
+    return problem(403, "ORIGIN_DENIED");
   }, new Map([["a", "e-1"], ["b", "e-1"]]));
   const lost: string[] = [];
   sse(hub, "token", listener({ lost: ({ reason }) => void lost.push(reason) }));
-  await vi.waitFor(() => expect(lost).toEqual(["RATE_LIMITED"]));
-  expect(asked).toBe(3);
+  await vi.waitFor(() => expect(lost).toEqual(["ORIGIN_DENIED"]));
+  expect(asked).toBe(1);
+});
+
+test("a hub that wants a channel named has let a client without one in", async () => {
+  const hub = surroundings(() => problem(400, "INVALID_ARGUMENT"), new Map());
+  const told: string[] = [];
+  const link = sse(hub, "token", listener({ opened: () => void told.push("opened"), lost: () => void told.push("lost") }));
+  await vi.waitFor(() => expect(told).toEqual(["opened"]));
+  link.close();
 });
 
 test("a token that is short-lived from the start is not replaced again and again", async () => {
@@ -140,6 +148,7 @@ test("a token that is short-lived from the start is not replaced again and again
   expect(asked).toBeLessThan(8);
   expect(streams).toBe(asked);
   link.close();
+  hub.tokens.stop();
   await vi.advanceTimersByTimeAsync(0);
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -82,10 +82,10 @@ function stream(text: string, { piece = 1 << 16, stays = false, breaks = false }
   };
 }
 
-function problem(status: number, reason: string, headers: Record<string, string> = {}) {
+function problem(status: number, reason: string, headers: Record<string, string> = {}, channel?: string) {
   return (response: ServerResponse): void => {
     response.writeHead(status, { "content-type": "application/problem+json", ...headers });
-    response.end(JSON.stringify({ status, reason, detail: "no" }));
+    response.end(JSON.stringify({ status, reason, detail: "no", channel }));
   };
 }
 
@@ -139,7 +139,7 @@ test("channels with positions share a request, a word has its own, and a refused
   answers = [
     (response, request) => {
       const channels = new URL(request.url!, "http://hub").searchParams.getAll("channel");
-      if (channels.includes("bad")) return problem(403, "PERMISSION_DENIED")(response);
+      if (channels.includes("bad")) return problem(403, "PERMISSION_DENIED", {}, "bad")(response);
       const starts = Object.fromEntries(channels.map((channel) => [channel, { position: "e-9" }]));
       stream(`event: fanline.open\ndata: ${JSON.stringify({ channels: starts })}\n\n`, { stays: true })(response);
     },

@@ -60,7 +60,7 @@ function opened(wanted: Map<string, string | undefined>, token: TokenSource = "t
   const surroundings = { base: new URL("http://hub/"), tokens: new Tokens(token), fetch, WebSocket: Socket, wanted: () => wanted };
   const link = webSocket(surroundings, "token", listener);
   const socket = Socket.last;
-  return { link, socket, told };
+  return { link, socket, told, tokens: surroundings.tokens };
 }
 
 const WELCOME = { op: "welcome", connection: "c", ping_interval: 25, expires_in: 3600, channels: {} };
@@ -130,7 +130,7 @@ test("a socket that cannot be made leaves nothing behind", () => {
 
 test("a token that is short-lived from the start is not replaced again and again", async () => {
   let asked = 0;
-  const { link, socket } = opened(new Map(), () => `token ${++asked}`);
+  const { link, socket, tokens } = opened(new Map(), () => `token ${++asked}`);
   socket.says(WELCOME);
   socket.says({ op: "expiring", expires_in: 20 });
   for (let second = 0; second < 60; second += 1) {
@@ -143,5 +143,6 @@ test("a token that is short-lived from the start is not replaced again and again
   expect(asked).toBeGreaterThan(3);
   expect(asked).toBeLessThan(10);
   link.close();
+  tokens.stop();
   expect(vi.getTimerCount()).toBe(0);
 });
